@@ -1,0 +1,62 @@
+# Everything that Hopbook needs to run and to be checked. Each target sets itself up.
+#
+# Needed on the machine: Python 3.11 or newer with pip, make, git. No Debian package beyond
+# those; one that becomes necessary is named and asked for here, and nowhere else.
+
+PYTHON ?= python3
+BIN    := .venv/bin
+UV     := .tools/bin/uv
+
+export PREFECT_HOME := $(CURDIR)/.prefect
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export DO_NOT_TRACK := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header
+
+demo: .venv/.ready  ## Rehearse the example runbook on a simulated site and follow its packets
+	$(BIN)/hopbook dry-run icp-network --site example
+
+test: .venv/.ready  ## Everything a change must pass, quickest first
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -n 2
+
+check: test  ## The same
+
+bench: .venv/.ready  ## Measure the figures of the README
+	$(BIN)/python -m bench
+
+lock: $(UV)  ## Choose the newest versions that pyproject.toml allows
+	$(COMPILE) --upgrade --group uv --output-file requirements-uv.lock
+	$(COMPILE) --upgrade --group dev pyproject.toml --output-file requirements.lock
+
+clean:  ## Remove all that the set-up, the runs and the checks made
+	rm -rf .venv .tools .prefect .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+
+help:  ## Show this
+	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+# uv comes by pip into a folder of its own: Debian's Python may have neither venv nor leave to
+# install beside its own packages, and pip needs neither for that.
+$(UV): requirements-uv.lock
+	@$(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("Hopbook needs Python 3.11: make PYTHON=python3.11")'
+	rm -rf .tools
+	$(PYTHON) -m pip install --quiet --require-hashes --only-binary :all: --target .tools --requirement $<
+	touch $@
+
+.venv/.locked: requirements.lock $(UV)
+	$(UV) venv --quiet --clear --no-python-downloads --python $(PYTHON) .venv
+	$(UV) pip install --quiet --python .venv --require-hashes --requirement $<
+	touch $@
+
+.venv/.ready: .venv/.locked pyproject.toml
+	$(UV) pip install --quiet --python .venv --no-deps --no-build-isolation --editable .
+	touch $@
+
+.DELETE_ON_ERROR:
+.PHONY: demo test check bench lock clean help

@@ -1,0 +1,1 @@
+"""The outside: every system that Hopbook reads or changes, and its simulator."""

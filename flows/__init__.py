@@ -1,0 +1,1 @@
+"""The order: one Prefect flow a runbook."""

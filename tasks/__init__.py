@@ -1,0 +1,1 @@
+"""The verbs: Prefect tasks that run a step, verify traffic or publish an artifact."""
