@@ -1,0 +1,1 @@
+"""The vocabulary of desired state, one module a system."""
