@@ -1,0 +1,1 @@
+"""NSX for vSphere: its client, its resources and its simulator."""

@@ -1,0 +1,1 @@
+"""The simulated site: what couples the simulators into one world."""
