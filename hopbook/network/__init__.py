@@ -1,0 +1,1 @@
+"""Everything that forwards packets at a site, as data: nodes, segments, routes, NAT, filters."""

@@ -1,0 +1,212 @@
+"""Edges and routers of NSX-V as nodes: what was observed, and only that.
+
+A missing setting (an edge that exists only in a projected plan has none yet) counts as NSX delivers it,
+`A3`. A rule that holds something unreadable stays in its place with a doubt.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from hopbook.engine.change import Observation, Observed
+from hopbook.network.facts import Fact, How, assumed
+from hopbook.network.firewall import Filter, Firewall, Policy
+from hopbook.network.nat import NatTable, Translation, translation
+from hopbook.network.nodes import Dlr, Esg, Interface, Medium, Node, Relay, ReversePath, Segment
+from hopbook.network.routes import Origin, Route, RouteTable
+from hopbook.resources import nsxv
+from hopbook.resources.base import Key, Resource
+from hopbook.resources.nsxv import FirewallAction, NatAction
+
+Events = Callable[[Key], str]
+_R = TypeVar("_R", bound=Resource)
+
+# The fields by which packets are matched; where one is unreadable it may be anything
+_ANY: Mapping[type[Resource], Mapping[str, Any]] = {
+    nsxv.NatRule: dict.fromkeys(("original", "original_port", "match", "match_port", "protocol"), "any"),
+    nsxv.FirewallRule: {"sources": (), "destinations": (), "services": ()},
+}
+_UNDERLAY = 9000  # bytes, MTU of the private vDS (ibm.md 1.3)
+_VXLAN = 50
+
+
+@dataclass(frozen=True)
+class Source:
+    """What was observed, sorted by whom it belongs to.
+
+    Attributes:
+        roles: From a segment's name to what it is on this site.
+        when: When it was observed.
+    """
+
+    observation: Observation
+    events: Events | None = None
+    when: str = ""
+    roles: Mapping[str, str] = field(default_factory=dict)
+
+    def fact(self, key: Key) -> Fact:
+        """How an observed resource is known."""
+        event = self.events(key) if self.events is not None else ""
+        return Fact(how=How.OBSERVED, source="nsxv", key=key, event=event, when=self.when)
+
+    def of(self, owner: Key, kind: type[_R]) -> Iterator[tuple[_R, Observed]]:
+        """The resources of a kind that belong to an edge or router."""
+        for observed in self.observation.items.values():
+            resource = observed.resource
+            if isinstance(resource, kind) and getattr(resource, "owner", None) == owner:
+                yield resource, observed
+
+    def ordered(self, owner: Key, kind: type[_R], section: str) -> Iterator[tuple[_R, Key, str]]:
+        """Rules in evaluation order, each with its key and with what of it is in doubt."""
+        held = {key: item for key, item in self.observation.items.items() if item.resource.kind == kind.kind}
+        order = self.observation.order.get(f"{owner.name}/{section}", ())
+        listed = dict.fromkeys(key for key in order if key in held)
+        # A projected observation may hold rules that no list names; they stand behind, in our order
+        rest = sorted(
+            (key for key in held if key not in listed), key=lambda key: getattr(held[key].resource, "rank", 0)
+        )
+        for key in (*listed, *rest):
+            resource, unread = held[key].resource, held[key].unreadable
+            if not isinstance(resource, kind) or getattr(resource, "owner", None) != owner:
+                continue
+            blank = {name: value for name, value in _ANY.get(kind, {}).items() if name in unread}
+            resource = replace(resource, **blank) if blank else resource
+            doubt = f"{', '.join(sorted(unread))} cannot be read" if unread else ""
+            yield resource, key, doubt
+
+
+def segments(source: Source) -> Iterator[Segment]:
+    """Every logical switch."""
+    for key, observed in source.observation.items.items():
+        if isinstance(observed.resource, nsxv.LogicalSwitch):
+            yield Segment(
+                name=key.name, medium=Medium.VXLAN, fact=source.fact(key), carries=_UNDERLAY, overhead=_VXLAN
+            )
+
+
+def node(source: Source, key: Key) -> Node | None:
+    """The node under the key of an ESG or a DLR; None where there is none."""
+    observed = source.observation.get(key)
+    if observed is None:
+        return None
+    esg = isinstance(observed.resource, nsxv.Edge)
+    interfaces = {item.name: item for item in _interfaces(source, key)}
+    inactive: list[str] = []
+    routes = RouteTable(_routes(source, key, interfaces, inactive))
+    common: dict[str, Any] = {
+        "name": key.name,
+        "fact": source.fact(key),
+        "interfaces": interfaces,
+        "routes": routes,
+        "inactive": tuple(inactive),
+    }
+    if not esg:
+        return Dlr(**common, firewall=_router_firewall(source, key))
+    rules = tuple(_translations(source, key))
+    return Esg(
+        **common,
+        reverse_path=ReversePath.LOOSE,
+        dnat=NatTable(rules, NatAction.DNAT),
+        snat=NatTable(rules, NatAction.SNAT),
+        firewall=_firewall(source, key),
+        relay=_relay(source, key, interfaces.values()),
+    )
+
+
+def _interfaces(source: Source, owner: Key) -> Iterator[Interface]:
+    """The connected interfaces; one whose switch is gone is not."""
+    for item, _ in source.of(owner, nsxv.Interface):
+        on = item.network
+        if not item.connected or (isinstance(on, Key) and source.observation.get(on) is None):
+            continue
+        segment = on.name if isinstance(on, Key) else on
+        side = "external" if item.type is nsxv.InterfaceType.UPLINK else "internal"
+        yield Interface(
+            name=item.label,
+            role=source.roles.get(segment, item.label),
+            segment=segment,
+            fact=source.fact(item.key),
+            addresses=tuple(int(address) for address in item.addresses()),
+            prefix=item.address.network,
+            index=item.index,
+            groups=(side,) if item.index is None else (f"vnic-index-{item.index}", side),
+            mtu=item.mtu,
+        )
+
+
+def _routes(
+    source: Source, owner: Key, interfaces: Mapping[str, Interface], inactive: list[str]
+) -> Iterator[Route]:
+    for item in interfaces.values():
+        if item.prefix is not None:
+            yield Route(prefix=item.prefix, interface=item.name, fact=item.fact)
+    for route, _ in source.of(owner, nsxv.StaticRoute):
+        egress = _egress(route, interfaces.values())
+        if egress is None:
+            inactive.append(f"{route.network} via {route.next_hop}: no interface reaches that next hop")
+            continue
+        yield Route(
+            prefix=route.network,
+            interface=egress.name,
+            fact=source.fact(route.key),
+            next_hop=int(route.next_hop),
+            distance=route.distance,
+            origin=Origin.STATIC,
+        )
+
+
+def _egress(route: nsxv.StaticRoute, interfaces: Iterable[Interface]) -> Interface | None:
+    """The interface of a static route: the next hop has to be directly reachable by it."""
+    for item in interfaces:
+        if route.interface is not None and item.index != route.interface:
+            continue
+        if item.prefix is not None and route.next_hop in item.prefix:
+            return item
+    return None
+
+
+def _translations(source: Source, owner: Key) -> Iterator[Translation]:
+    for rule, key, doubt in source.ordered(owner, nsxv.NatRule, "nat"):
+        yield translation(rule, source.fact(key), doubt)
+
+
+def _filters(source: Source, owner: Key) -> Iterator[Filter]:
+    for rule, key, doubt in source.ordered(owner, nsxv.FirewallRule, "firewall"):
+        yield Filter(rule, source.fact(key), doubt)
+
+
+def _policy(source: Source, owner: Key) -> nsxv.FirewallPolicy | None:
+    return next((policy for policy, _ in source.of(owner, nsxv.FirewallPolicy)), None)
+
+
+def _firewall(source: Source, owner: Key) -> Firewall:
+    rules = list(_filters(source, owner))
+    if not any(item.rule.sources == ("vse",) and item.action is FirewallAction.ACCEPT for item in rules):
+        own = nsxv.FirewallRule(
+            owner=owner, rule="#131074", action=FirewallAction.ACCEPT, sources=("vse",), purpose="firewall"
+        )
+        rules.insert(0, Filter(own, assumed("A3")))
+    policy = _policy(source, owner)
+    if policy is None:
+        return Firewall(rules, Policy(FirewallAction.DENY, assumed("A3")))
+    return Firewall(rules, Policy(policy.default, source.fact(policy.key)), enabled=policy.enabled)
+
+
+def _router_firewall(source: Source, owner: Key) -> Firewall | None:
+    """A DLR's firewall; None where it is off or accepts everything, because then it decides nothing."""
+    firewall = _firewall(source, owner)
+    actions = {firewall.default.action, *(item.action for item in firewall.rules)}
+    return firewall if firewall.enabled and actions != {FirewallAction.ACCEPT} else None
+
+
+def _relay(source: Source, owner: Key, interfaces: Iterable[Interface]) -> Relay | None:
+    for relay, _ in source.of(owner, nsxv.DnsRelay):
+        if relay.enabled:
+            inside = {number for item in interfaces if "internal" in item.groups for number in item.addresses}
+            wanted = {int(address) for address in relay.listeners}
+            return Relay(
+                listeners=frozenset(inside & wanted if wanted else inside),
+                forwarders=tuple(int(address) for address in relay.forwarders),
+                fact=source.fact(relay.key),
+            )
+    return None
