@@ -1,0 +1,164 @@
+"""The only place that chooses real or simulated.
+
+Both give the same `Systems`: the same clients and providers, over another wire.
+"""
+
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+from types import TracebackType
+
+from adapters.dns.client import DnsClient
+from adapters.nsxv.client import NsxClient
+from adapters.nsxv.provider import NsxProvider
+from adapters.simulated.faults import Faults
+from adapters.simulated.site import USERNAME, SimulatedSite
+from hopbook.engine.ports import Clock, Provider
+from hopbook.errors import InvalidInput, Missing, Problem
+from hopbook.resources.base import SecretRef
+from hopbook.secret import Secret
+from hopbook.site.model import Endpoint, Site
+from hopbook.site.needs import require
+
+Resolve = Callable[[SecretRef], Secret]
+_SIMULATED_URL = "https://nsx.simulated"
+_SIMULATED_CALL = 5.0  # seconds of the virtual clock
+
+
+class SystemClock:
+    """Real time."""
+
+    def now(self) -> datetime:
+        """The wall clock, in UTC."""
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+
+class VirtualClock:
+    """Real time, plus what a rehearsal would have waited: nobody waits for a simulator."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def now(self) -> datetime:
+        """The wall clock, as if all waits had been waited."""
+        return datetime.now(UTC) + self._ahead
+
+    def sleep(self, seconds: float) -> None:
+        """Move the clock on."""
+        self._ahead += timedelta(seconds=seconds)
+
+
+@dataclass
+class Systems(AbstractContextManager["Systems"]):
+    """What a run talks to.
+
+    Attributes:
+        providers: One a system.
+        clock: Theirs and the engine's.
+        names: The resolver that is asked for the site's names; None where the site says none.
+        world: The simulated site behind them, in a rehearsal.
+    """
+
+    providers: tuple[Provider, ...]
+    clock: Clock
+    names: DnsClient | None = None
+    world: SimulatedSite | None = None
+    _close: tuple[Callable[[], None], ...] = field(default=(), repr=False)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go of every connection."""
+        for close in self._close:
+            close()
+
+    def resolve_names(self, wanted: Mapping[str, object]) -> dict[str, tuple[IPv4Address, ...]]:
+        """What the resolver answers for DNS names; a name that it does not know leads nowhere."""
+        if self.names is None:
+            return {}
+        found: dict[str, tuple[IPv4Address, ...]] = {}
+        for name in sorted(wanted):
+            try:
+                found[name] = self.names.addresses(name)
+            except Missing:
+                found[name] = ()
+        return found
+
+
+def simulated(site: Site, faults: Faults | None = None) -> Systems:
+    """A rehearsal's systems: the real clients and providers against an in-process simulated site."""
+    world, clock = SimulatedSite(site, faults), VirtualClock()
+    client = NsxClient(
+        _SIMULATED_URL,
+        USERNAME,
+        world.password,
+        timeout=_SIMULATED_CALL,
+        deploy_timeout=_SIMULATED_CALL,
+        transport=world.nsx_transport(),
+        sleep=clock.sleep,
+    )
+    return Systems(
+        providers=(_nsx_provider(site, client, any_secret),),
+        clock=clock,
+        names=DnsClient((IPv4Address("127.0.0.1"),), query=world.dns.in_process()),
+        world=world,
+        _close=(client.close,),
+    )
+
+
+def real(site: Site, resolve: Resolve, runbook: str) -> Systems:
+    """The systems that the site file names.
+
+    Raises:
+        InvalidInput: an endpoint is missing, a secret cannot be resolved, or a CA file cannot be read.
+    """
+    require(site, ("endpoints.nsx",), runbook)
+    endpoint = site.endpoints.nsx
+    if endpoint is None:
+        raise InvalidInput("endpoints.nsx is missing")
+    client = NsxClient(
+        endpoint.url,
+        endpoint.username,
+        resolve(endpoint.password),
+        timeout=endpoint.timeout,
+        deploy_timeout=endpoint.deploy_timeout,
+        verify=_context(endpoint),
+        fingerprint=endpoint.fingerprint,
+    )
+    dns = site.endpoints.dns
+    return Systems(
+        providers=(_nsx_provider(site, client, resolve),),
+        clock=SystemClock(),
+        names=DnsClient((dns.server,), timeout=dns.timeout, port=dns.port) if dns else None,
+        _close=(client.close,),
+    )
+
+
+def _nsx_provider(site: Site, client: NsxClient, resolve: Resolve) -> NsxProvider:
+    protected = frozenset(site.vcs.protected_edges) if site.vcs else frozenset()
+    return NsxProvider(client, site=site.site, protected=protected, resolve=resolve)
+
+
+def any_secret(ref: SecretRef) -> Secret:
+    """A rehearsal needs no real secret: one that meets every rule stands in for it."""
+    return Secret(f"Rehearsal-{ref.name}-1!")
+
+
+def _context(endpoint: Endpoint) -> ssl.SSLContext | None:
+    if endpoint.ca_file is None:
+        return None
+    path = Path(endpoint.ca_file).expanduser()
+    try:
+        return ssl.create_default_context(cafile=path)
+    except (OSError, ssl.SSLError) as error:
+        what = f"the CA file {path} cannot be used ({error.strerror or error}); expected certificates in PEM"
+        raise InvalidInput(Problem(what=what, where="endpoints.nsx.ca_file")) from error
