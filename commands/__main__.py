@@ -1,0 +1,5 @@
+"""`python -m commands` is `hopbook`."""
+
+from commands.main import main
+
+main()

@@ -1,0 +1,341 @@
+"""The commands: signatures and help; what each does is in a module of its own, imported when it is called."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, CycloptsError, Parameter
+
+INVALID = 3
+
+app = App(
+    name="hopbook",
+    help="Runbooks that prove every hop.",
+    help_format="plaintext",  # Markdown costs a fifth of a second
+    version="0.1.0",
+    result_action="return_value",
+    help_on_error=False,
+)
+journal_app = App(name="journal", help="Look at the record.")
+app.command(journal_app)
+
+Site = Annotated[str, Parameter(name="--site", help="A name under runbooks/sites/, or a path.")]
+Overlay = Annotated[
+    str | None, Parameter(help="A file to lay over the site file, as `hopbook simulate` prints it.")
+]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON instead of text.")]
+Adopt = Annotated[
+    bool, Parameter(negative="", help="Take over objects that match ours and were made by others.")
+]
+Fault = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--fault",
+        negative="",
+        help="What goes wrong: SYSTEM:WHAT[*COUNT][@WHERE], as nsxv:409*3@egress.",
+    ),
+]
+
+
+@app.command
+def check(
+    site: str, /, *, for_: Annotated[str | None, Parameter(name="--for")] = None, json: Json = False
+) -> int:
+    """Check a site file: its form, its address plan, and what a runbook needs of it.
+
+    Parameters
+    ----------
+    site
+        A name under runbooks/sites/, or a path.
+    for_
+        The runbook whose needs are to be checked, too.
+    """
+    from commands import check as command
+
+    return command.check(site, for_, as_json=json)
+
+
+@app.command
+def plan(runbook: str, /, *, site: Site, overlay: Overlay = None, json: Json = False) -> int:
+    """Show what a runbook would change, against the live systems. Writes nothing.
+
+    Ends with 0 if nothing would change and 2 if something would.
+
+    Parameters
+    ----------
+    runbook
+        The runbook's name, as `icp-network`.
+    """
+    from commands import runbook as command
+
+    return command.plan(runbook, site, overlay, as_json=json)
+
+
+@app.command
+def dry_run(runbook: str, /, *, site: Site, fault: Fault = None, json: Json = False) -> int:
+    """Rehearse a whole runbook on a simulated site, and follow its traffic.
+
+    Parameters
+    ----------
+    runbook
+        The runbook's name, as `icp-network`.
+    """
+    from commands import runbook as command
+
+    return command.dry_run(runbook, site, fault or [], as_json=json)
+
+
+@app.command
+def apply(
+    runbook: str,
+    /,
+    *,
+    site: Site,
+    overlay: Overlay = None,
+    plan: str | None = None,
+    adopt: Adopt = False,
+    reason: str = "",
+    ticket: str = "",
+    json: Json = False,
+) -> int:
+    """Carry out a runbook for real, and follow its traffic.
+
+    Parameters
+    ----------
+    runbook
+        The runbook's name, as `icp-network`.
+    plan
+        The digest that `hopbook plan` printed; refuses if anything moved since.
+    reason
+        Why, for the record.
+    ticket
+        The change ticket, for the record.
+    """
+    from commands import runbook as command
+
+    return command.apply(
+        runbook, site, overlay, digest=plan, adopt=adopt, reason=reason, ticket=ticket, as_json=json
+    )
+
+
+@app.command
+def resume(
+    run: str, /, *, rebase: Annotated[bool, Parameter(negative="")] = False, json: Json = False
+) -> int:
+    """Go on with a run that ended before its end.
+
+    Parameters
+    ----------
+    run
+        The run's id, from `hopbook runs`.
+    rebase
+        Go on with what the site file and the runbook say now, if they changed.
+    """
+    from commands import runbook as command
+
+    return command.resume(run, rebase=rebase, as_json=json)
+
+
+@app.command
+def undo(
+    run: str,
+    /,
+    *,
+    preview: Annotated[bool, Parameter(negative="")] = False,
+    force: Annotated[bool, Parameter(negative="")] = False,
+    reason: str = "",
+    json: Json = False,
+) -> int:
+    """Take a run back, last step first.
+
+    Parameters
+    ----------
+    run
+        The run's id, from `hopbook runs`.
+    preview
+        Only show what would be taken back.
+    force
+        Take back what was changed after the run, too.
+    reason
+        Why, for the record.
+    """
+    from commands import runbook as command
+
+    return command.undo(run, preview=preview, force=force, reason=reason, as_json=json)
+
+
+@app.command
+def runs(*, site: Annotated[str | None, Parameter(name="--site")] = None, json: Json = False) -> int:
+    """List the runs of the journal, newest last."""
+    from commands import record as command
+
+    return command.runs(site, as_json=json)
+
+
+@app.command
+def show(run: str, /, *, json: Json = False) -> int:
+    """Show a run: its steps, its changes and what became of them.
+
+    Parameters
+    ----------
+    run
+        The run's id, from `hopbook runs`.
+    """
+    from commands import record as command
+
+    return command.show(run, as_json=json)
+
+
+@app.command
+def drift(site: str, /, *, runbook: str = "icp-network", overlay: Overlay = None, json: Json = False) -> int:
+    """Compare declared, last applied and live; say who changed what. Changes nothing.
+
+    Ends with 0 if nothing differs and 2 if something does.
+
+    Parameters
+    ----------
+    site
+        A name under runbooks/sites/, or a path.
+    runbook
+        The runbook whose resources are compared.
+    """
+    from commands import runbook as command
+
+    return command.drift(runbook, site, overlay, as_json=json)
+
+
+@app.command
+def trace(
+    site: str,
+    traffic: Annotated[list[str] | None, Parameter()] = None,
+    /,
+    *,
+    runbook: str = "icp-network",
+    overlay: Overlay = None,
+    json: Json = False,
+) -> int:
+    """Follow documented traffic, hop by hop, there and back.
+
+    A site with endpoints is traced as it is; one without as the runbook leaves it on the simulated site.
+
+    Parameters
+    ----------
+    site
+        A name under runbooks/sites/, or a path.
+    traffic
+        The traffics' names; without any, those that the runbook promises.
+    runbook
+        The runbook whose network is traced.
+    """
+    from commands import runbook as command
+
+    return command.trace(runbook, site, traffic or [], overlay, as_json=json)
+
+
+@app.command
+def simulate(
+    site: str, /, *, nsx_port: int = 0, dns_port: int = 0, fault: Fault = None, out: Path | None = None
+) -> int:
+    """Serve the simulated site on loopback, with TLS, until Ctrl-C; prints its endpoints as a site overlay.
+
+    Parameters
+    ----------
+    site
+        A name under runbooks/sites/, or a path.
+    nsx_port
+        Where the NSX Manager listens; 0 lets the system choose.
+    dns_port
+        Where the resolver listens.
+    out
+        Write the overlay into this file, too.
+    """
+    from commands import simulate as command
+
+    return command.simulate(site, nsx_port, dns_port, fault or [], out)
+
+
+@app.command
+def serve(*, port: int = 4200) -> int:
+    """Run Prefect's server and UI with every runbook as a deployment, until Ctrl-C.
+
+    Parameters
+    ----------
+    port
+        Where the server and its UI listen, on loopback.
+    """
+    from commands import serve as command
+
+    return command.serve(port)
+
+
+@journal_app.command(name="show")
+def journal_show(site: str, /, *, json: Json = False) -> int:
+    """Show every event of a site.
+
+    Parameters
+    ----------
+    site
+        The site's name.
+    """
+    from commands import record as command
+
+    return command.journal_show(site, as_json=json)
+
+
+@journal_app.command(name="verify")
+def journal_verify(site: str | None = None, /, *, json: Json = False) -> int:
+    """Check the chain of every event, or of one site's.
+
+    Parameters
+    ----------
+    site
+        The site's name; without it, all sites.
+    """
+    from commands import record as command
+
+    return command.journal_verify(site, as_json=json)
+
+
+@journal_app.command(name="export")
+def journal_export(site: str, /) -> int:
+    """Print a site's events as lines of JSON.
+
+    Parameters
+    ----------
+    site
+        The site's name.
+    """
+    from commands import record as command
+
+    return command.journal_export(site)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit status."""
+    from hopbook.errors import HopbookError, InvalidInput
+
+    try:
+        return int(app(arguments, exit_on_error=False) or 0)
+    except CycloptsError:
+        return INVALID  # cyclopts has said what is wrong
+    except InvalidInput as error:
+        return _say(error, arguments, [str(problem) for problem in error.problems])
+    except HopbookError as error:
+        return _say(error, arguments, [str(error)])
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return 130
+    except BrokenPipeError:
+        return 0
+
+
+def _say(error: Exception, arguments: list[str], lines: list[str]) -> int:
+    import json
+
+    if "--json" in arguments:  # standard output is for the result's document alone
+        problems = {"error": type(error).__name__, "problems": lines}
+        sys.stderr.write(json.dumps(problems, ensure_ascii=False) + "\n")
+    else:
+        for line in lines:
+            sys.stderr.write(f"error: {line}\n")
+    return int(getattr(error, "exit_status", 1))

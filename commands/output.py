@@ -1,0 +1,107 @@
+"""How commands speak: progress and results as text, or one JSON document."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from hopbook.engine.drift import Drift
+from hopbook.engine.plan import StepPlan
+from hopbook.trace.text import report
+from hopbook.trace.verify import Verification
+from tasks.report import RunReport, StepReport, plan_lines
+
+WIDTH = 110
+_STYLES = {"+": "green", "~": "yellow", "-": "red", "»": "cyan", "«": "cyan", "!": "bold red", "?": "magenta"}
+_MARKS = {"✓": "green", "✗": "red", "?": "magenta"}
+
+
+def console() -> Console:
+    """Standard output; as wide as a trace needs where nobody looks at a terminal."""
+    found = Console(highlight=False, soft_wrap=True, markup=False)
+    return found if found.is_terminal else Console(highlight=False, soft_wrap=True, markup=False, width=WIDTH)
+
+
+def print_json(document: Any) -> None:
+    """One document on standard output."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+
+
+class Progress:
+    """Shows a run as it goes."""
+
+    def __init__(self, out: Console, *, details: bool) -> None:
+        self.out, self.details = out, details
+
+    def __call__(self, what: str, subject: object) -> None:
+        """Take one piece of news."""
+        match what, subject:
+            case "done", StepReport():
+                self._step(subject)
+            case "undone", StepPlan():
+                plan_text(self.out, [subject])
+            case "settling", list():
+                self.out.print(
+                    f"  … waiting until {len(subject)} change(s) in doubt can be settled", style="magenta"
+                )
+            case "verified", list():
+                self.out.print()
+                traffic_text(self.out, subject)
+            case _:
+                pass
+
+    def _step(self, report: StepReport) -> None:
+        plan_text(self.out, [report.plan])
+        if self.details:
+            self.out.print(f"  ✓ {report.status}", style="green")
+
+
+def plan_text(out: Console, plans: Iterable[StepPlan]) -> None:
+    """A plan, coloured by what it does."""
+    for line in plan_lines(plans):
+        sign = line.strip()[:1]
+        bold = not line.startswith(" ")
+        out.print(Text(line, style="bold" if bold else _STYLES.get(sign, "")))
+
+
+def traffic_text(out: Console, traffic: Sequence[Verification]) -> None:
+    """The hops of each traffic; marks in the colours that they mean."""
+    for line in report(traffic).splitlines():
+        mark = line.strip()[:1]
+        style = "bold" if line and not line.startswith(" ") else _MARKS.get(mark, "")
+        out.print(Text(line, style="bold red" if "NOT as promised" in line else style))
+
+
+def recap(out: Console, run: RunReport) -> None:
+    """The last lines of a run."""
+    counts = ", ".join(f"{count} to {action}" for action, count in sorted(run.changes.items()))
+    out.print()
+    if run.steps:
+        out.print(f"{run.runbook} on {run.site}, {run.mode}: {counts or 'nothing to change'}")
+    results = run.results
+    if results:
+        met = sum(result.met for result in results)
+        style = "green" if met == len(results) else "bold red"
+        out.print(f"traffic: {met} of {len(results)} as promised", style=style)
+
+
+def drift_text(out: Console, drift: Drift) -> None:
+    """What differs, with its cause and who set it last."""
+    for item in drift.differences:
+        field = f" {item.field}" if item.field else ""
+        out.print(Text(f"~ {item.title}{field}", style="yellow"))
+        out.print(f"    declared: {_value(item.declared)}")
+        out.print(f"    applied:  {_value(item.applied)}" + (f"  ({item.last})" if item.last else ""))
+        out.print(f"    live:     {_value(item.live)}")
+        out.print(f"    {item.cause.value}")
+    for _, title in drift.unmanaged:
+        out.print(f"  unmanaged: {title}", style="cyan")
+    for finding in drift.findings:
+        out.print(f"  ? {finding}", style="magenta")
+
+
+def _value(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
