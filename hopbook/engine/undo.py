@@ -12,6 +12,7 @@ from hopbook.engine.events import ChangeIntended
 from hopbook.engine.order import placed
 from hopbook.engine.plan import field_changes, owned_rank, plain
 from hopbook.engine.state import ChangeState, ChangeStatus, Owned
+from hopbook.engine.waves import brings
 from hopbook.resources.base import Key, Resource, from_document
 
 
@@ -114,7 +115,7 @@ def take_back(
         else:
             result.changes.append(inverse)
             result.undoes[key] = [change.intent.change for change in changes]
-    back = [change.resource for change in result.changes if change.action is Action.CREATE]
+    back = [change.resource for change in result.changes if brings(change)]
     result.changes = placed(
         result.changes, back, observation, lambda key: owned_rank(owned or {}, key), traits
     )

@@ -46,6 +46,20 @@ def test_nothing_of_others_is_touched_without_leave_and_nothing_is_doubled_with_
     assert all(keys.count(key) == 1 for key in wanted)
 
 
+def test_without_leave_nothing_at_all_is_touched() -> None:
+    lab = Lab(adopt=False)
+    lab.world.put(BOX)
+
+    with pytest.raises(
+        StepNotDone, match=r"already there and not ours: toy.box:a/b; --adopt takes them over"
+    ):
+        lab.run([step("s", PEG, BOX)])
+
+    assert len(lab.world.things) == 1
+    assert not lab.world.things[0].marked
+    assert lab.state.changes == {}
+
+
 def test_what_is_taken_over_is_given_back_when_it_is_not_wanted_any_more() -> None:
     lab = Lab()
     lab.world.put(replace(BOX, size=4, note="theirs"))

@@ -178,13 +178,14 @@ class TestWriter:
         lab.journal = Meeting(lab.journal.rows, lab.journal.fuse, lab.journal.envelopes)
         writer = lab.process("r-1").writer
         threads = [
-            threading.Thread(target=writer.append, args=[StepCompleted(step=f"s{n}")]) for n in range(4)
+            threading.Thread(target=writer.append, args=[StepCompleted(step=f"s{n}")], daemon=True)
+            for n in range(4)
         ]
 
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            thread.join(1)
 
         assert writer.state == lab.state
         assert sorted(lab.state.runs["r-1"].steps) == ["s0", "s1", "s2", "s3"]
