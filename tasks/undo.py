@@ -179,7 +179,13 @@ class _Undo:
 
     def _inverse(self, step: Step) -> TakeBack:
         observation = self.runner.observe(step.resources)
-        return take_back(self._left(step.id), observation, self.runner.traits, force=self.asked.force)
+        return take_back(
+            self._left(step.id),
+            observation,
+            self.runner.traits,
+            force=self.asked.force,
+            owned=self.writer.state.owned,
+        )
 
     def _take_back(self, step: Step) -> None:
         self.asked.watch("step", step)
