@@ -72,8 +72,9 @@ ASSUMPTIONS = {
     for item in (
         Assumption(
             id="A1",
-            says="an ESG forwards in the order connection tracking, DNAT, route, firewall, SNAT",
-            mark="I",  # its other reading, selectors before SNAT, concerns tunnels: a knob when there are any
+            says="an ESG forwards in the order connection tracking, DNAT, route, firewall, SNAT, selectors",
+            mark="I",  # asked only where a tunnel's packet is translated: else there is one reading
+            values=("SNAT, then selectors", "selectors, then SNAT"),
         ),
         Assumption(
             id="A2",
@@ -102,6 +103,12 @@ ASSUMPTIONS = {
             id="A17",
             says="a web proxy ends the connection and has a way of its own to the internet",
             mark="D",
+        ),
+        Assumption(
+            id="A27",
+            says="an L2 concentrator fragments outside what is too large for its tunnel",
+            mark="K",
+            values=("fragments", "drops"),
         ),
     )
 }

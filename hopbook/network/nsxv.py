@@ -2,6 +2,9 @@
 
 A missing setting (an edge that exists only in a projected plan has none yet) counts as NSX delivers it,
 `A3`. A rule that holds something unreadable stays in its place with a doubt.
+
+An ESG has no switch for multihop BGP. Rule 25 takes a session with a worker of another subnet of the VLAN for
+possible, so its end asks for nothing; whether packets pass is found by following them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,10 +12,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from hopbook.engine.change import Observation, Observed
+from hopbook.network.bgp import Peer, Permission, PrefixList, PrefixRule, Speaker, permits
 from hopbook.network.facts import Fact, How, assumed
 from hopbook.network.firewall import Filter, Firewall, Policy
+from hopbook.network.ipsec import Ipsec
 from hopbook.network.nat import NatTable, Translation, translation
-from hopbook.network.nodes import Dlr, Esg, Interface, Medium, Node, Relay, ReversePath, Segment
+from hopbook.network.nodes import Dlr, Esg, Host, Interface, Medium, Node, Relay, ReversePath, Segment
 from hopbook.network.routes import Origin, Route, RouteTable
 from hopbook.resources import nsxv
 from hopbook.resources.base import Key, Resource
@@ -47,7 +52,14 @@ class Source:
     def fact(self, key: Key) -> Fact:
         """How an observed resource is known."""
         event = self.events(key) if self.events is not None else ""
-        return Fact(how=How.OBSERVED, source="nsxv", key=key, event=event, when=self.when)
+        system = key.kind.partition(".")[0]
+        return Fact(how=How.OBSERVED, source=system, key=key, event=event, when=self.when)
+
+    def all(self, kind: type[_R]) -> Iterator[_R]:
+        """The resources of a kind."""
+        for observed in self.observation.items.values():
+            if isinstance(observed.resource, kind):
+                yield observed.resource
 
     def of(self, owner: Key, kind: type[_R]) -> Iterator[tuple[_R, Observed]]:
         """The resources of a kind that belong to an edge or router."""
@@ -110,6 +122,8 @@ def node(source: Source, key: Key) -> Node | None:
         snat=NatTable(rules, NatAction.SNAT),
         firewall=_firewall(source, key),
         relay=_relay(source, key, interfaces.values()),
+        speaker=_speaker(source, key, interfaces, routes),
+        ipsec=tuple(_ipsec(source, key)),
     )
 
 
@@ -210,3 +224,125 @@ def _relay(source: Source, owner: Key, interfaces: Iterable[Interface]) -> Relay
                 fact=source.fact(relay.key),
             )
     return None
+
+
+def _speaker(
+    source: Source, owner: Key, interfaces: Mapping[str, Interface], routes: RouteTable
+) -> Speaker | None:
+    """Its BGP process; what it redistributes is what it has routes to."""
+    for bgp, _ in source.of(owner, nsxv.Bgp):
+        if not bgp.enabled:
+            continue
+        told, allowed = {Origin(item) for item in bgp.redistributes}, prefix_list(bgp.prefixes)
+        announces = (
+            route.prefix for route in routes.routes if route.origin in told and permits(allowed, route.prefix)
+        )
+        return Speaker(
+            asn=bgp.asn,
+            router_id=int(bgp.router_id),
+            fact=source.fact(bgp.key),
+            peers=tuple(_peers(source, owner, interfaces, routes)),
+            announces=tuple(dict.fromkeys(announces)),
+        )
+    return None
+
+
+def _peers(
+    source: Source, owner: Key, interfaces: Mapping[str, Interface], routes: RouteTable
+) -> Iterator[Peer]:
+    """Its neighbours; it opens a session from the address of the interface that leads there."""
+    for neighbour, _ in source.of(owner, nsxv.BgpNeighbour):
+        address = int(neighbour.address)
+        for route in routes.lookup(address)[:1]:
+            egress = interfaces.get(route.interface)
+            if egress is None or not egress.addresses:
+                continue
+            yield Peer(
+                name=str(neighbour.address),
+                local=egress.addresses[0],
+                address=address,
+                asn=neighbour.asn,
+                fact=source.fact(neighbour.key),
+                imports=None if neighbour.imports is None else prefix_list(neighbour.imports),
+                exports=None if neighbour.exports is None else prefix_list(neighbour.exports),
+                multihop=True,
+            )
+
+
+def prefix_list(filters: Iterable[nsxv.PrefixFilter]) -> PrefixList:
+    """Filters as the lines of a prefix list."""
+    return tuple(PrefixRule(Permission(item.action), item.network, item.ge, item.le) for item in filters)
+
+
+_ENCRYPTION = {
+    nsxv.IpsecEncryption.AES: "aes128",
+    nsxv.IpsecEncryption.AES256: "aes256",
+    nsxv.IpsecEncryption.TRIPLE_DES: "3des",
+    nsxv.IpsecEncryption.AES_GCM: "aes128gcm16",
+}
+_DIGEST = {nsxv.IpsecDigest.SHA1: "sha1", nsxv.IpsecDigest.SHA256: "sha256"}
+_GROUP = {
+    nsxv.DhGroup.DH2: "modp1024",
+    nsxv.DhGroup.DH5: "modp1536",
+    nsxv.DhGroup.DH14: "modp2048",
+    nsxv.DhGroup.DH15: "modp3072",
+    nsxv.DhGroup.DH16: "modp4096",
+}
+
+
+def _ipsec(source: Source, owner: Key) -> Iterator[Ipsec]:
+    for site, _ in source.of(owner, nsxv.IpsecSite):
+        if not site.enabled:
+            continue
+        both = f"{_ENCRYPTION[site.encryption]}-{_DIGEST[site.digest]}"
+        group = _GROUP[site.dh_group]
+        yield Ipsec(
+            name=site.site,
+            local=int(site.local),
+            peer=None if site.peer is None else int(site.peer),
+            local_id=site.local_id,
+            peer_id=site.peer_id,
+            inside=site.local_subnets,
+            beyond=site.peer_subnets,
+            secret=str(site.psk),
+            fact=source.fact(site.key),
+            ike=f"{both}-{group}",
+            esp=f"{both}-{group}" if site.pfs else both,
+            initiates=not site.responds_only and site.peer is not None,
+        )
+
+
+def vnic_firewalls(nodes: Iterable[Node], source: Source) -> list[Node]:
+    """The nodes, each VM behind the distributed firewall where that was observed (rule 14)."""
+    rules = sorted(source.all(nsxv.DistributedRule), key=lambda rule: rule.rank)
+    if not rules:
+        return list(nodes)
+    vxlans = {key.name for key in source.observation.items if key.kind == nsxv.LogicalSwitch.kind}
+    return [
+        replace(node, vnic=_distributed(rules, node.name, source))
+        if isinstance(node, Host) and any(item.segment in vxlans for item in node.interfaces.values())
+        else node
+        for node in nodes
+    ]
+
+
+def _distributed(rules: Iterable[nsxv.DistributedRule], machine: str, source: Source) -> Firewall:
+    """The rules that act at one machine; what none of them matches passes."""
+    firewall = Key("nsxv.distributed-firewall", "distributed firewall")
+    filters = [
+        Filter(
+            nsxv.FirewallRule(
+                owner=firewall,
+                rule=rule.rule,
+                action=rule.action,
+                sources=rule.sources,
+                destinations=rule.destinations,
+                services=rule.services,
+                enabled=rule.enabled,
+            ),
+            source.fact(rule.key),
+        )
+        for rule in rules
+        if not rule.applied_to or machine in rule.applied_to
+    ]
+    return Firewall(filters, Policy(FirewallAction.ACCEPT, assumed("A14")))

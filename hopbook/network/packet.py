@@ -14,8 +14,40 @@ def ip(value: int) -> str:
     return str(IPv4Address(value))
 
 
+class Frame(NamedTuple):
+    """Whom a layer-2 frame is for: a node's interface on a segment.
+
+    Attributes:
+        segment: The segment that it is on.
+        node: Name of the station there that it is for.
+        interface: Name of that station's interface.
+        beyond: Behind an extension of the segment: the frame that the far concentrator sends on.
+    """
+
+    segment: str
+    node: str
+    interface: str
+    beyond: "Frame | None" = None
+
+
+class Inside(NamedTuple):
+    """What an encapsulated packet carries.
+
+    Attributes:
+        packet: The packet inside.
+        by: The encapsulation, as `network.encapsulation` calls it: `VXLAN`, `IP-in-IP`, `ESP`, ...
+        tunnel: Which one of its kind: the segment of a VXLAN, the name of an IPsec end.
+        frame: Whom the frame inside is for, where layer 2 is carried.
+    """
+
+    packet: "Packet"
+    by: str
+    tunnel: str
+    frame: Frame | None = None
+
+
 class Packet(NamedTuple):
-    """The headers that forwarding looks at, and the length in bytes."""
+    """The headers that forwarding looks at, the length in bytes, and what it carries if it is a tunnel's."""
 
     src: int
     dst: int
@@ -23,6 +55,7 @@ class Packet(NamedTuple):
     sport: int = 0
     dport: int = 0
     size: int = FULL_SEGMENT
+    inside: Inside | None = None
 
     @classmethod
     def of(
@@ -37,6 +70,23 @@ class Packet(NamedTuple):
         return Packet(self.dst, self.src, self.protocol, self.dport, self.sport, self.size)
 
     @property
+    def innermost(self) -> "Packet":
+        """The packet that all encapsulations are about; itself where it is in none."""
+        packet = self
+        while packet.inside is not None:
+            packet = packet.inside.packet
+        return packet
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The encapsulations around the innermost packet, outermost first."""
+        found, packet = [], self
+        while packet.inside is not None:
+            found.append(packet.inside.by)
+            packet = packet.inside.packet
+        return tuple(found)
+
+    @property
     def source(self) -> str:
         """Source address and port."""
         return f"{ip(self.src)}:{self.sport}" if self.sport else ip(self.src)
@@ -47,4 +97,6 @@ class Packet(NamedTuple):
         return f"{ip(self.dst)}:{self.dport}" if self.dport else ip(self.dst)
 
     def __str__(self) -> str:
+        if self.inside is not None:
+            return f"{self.inside.by} {ip(self.src)} → {ip(self.dst)} around {self.inside.packet}"
         return f"{self.protocol} {self.source} → {self.destination}"

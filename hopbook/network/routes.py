@@ -16,6 +16,7 @@ class Origin(StrEnum):
     CONNECTED = "connected"
     STATIC = "static"
     DECLARED = "declared"
+    BGP = "BGP"
 
 
 @dataclass(frozen=True)  # no slots: `title` is made when somebody reads it
@@ -26,7 +27,9 @@ class Route:
         interface: Name of the interface that it leaves by; empty for a black hole.
         next_hop: The neighbour's address; None: the destination itself is the neighbour.
         next_node: Instead of an address, the neighbour's name, where its address is IBM's own matter.
-        distance: Lower wins among equal prefixes: connected 0, static 1.
+        distance: Lower wins among equal prefixes: connected 0, static 1, eBGP 20, iBGP 200 (rule 24).
+        learned_from: Name of the BGP neighbour that gave it.
+        given: The next hop that this neighbour gave; `next_hop` or `next_node` is how to get there.
     """
 
     prefix: IPv4Network
@@ -36,18 +39,29 @@ class Route:
     next_node: str = ""
     distance: int = 0
     origin: Origin = Origin.CONNECTED
+    learned_from: str = ""
+    given: int | None = None
 
     @cached_property
     def title(self) -> str:
         """For a sentence."""
         if not self.interface:
             return f"route {self.prefix} nowhere"
+        if self.given is not None:
+            return f"route {self.prefix} via {ip(self.given)}{self._detour}, BGP from {self.learned_from}"
         if self.next_node:
             return f"route {self.prefix} via {self.next_node}"
         if self.next_hop is None:
             known = "connected" if self.origin is Origin.CONNECTED else f"by {self.interface}"
             return f"route {self.prefix} {known}"
         return f"route {self.prefix} via {ip(self.next_hop)}"
+
+    @property
+    def _detour(self) -> str:
+        """Where the way to a BGP next hop begins, unless it is on the interface's own network."""
+        if self.next_node:
+            return f" by {self.next_node}"
+        return "" if self.next_hop in {None, self.given} else f" by {ip(self.next_hop)}"
 
 
 class RouteTable:

@@ -361,3 +361,190 @@ class Syslog(EdgeSetting):
 
     def __post_init__(self) -> None:
         _respell(self, protocol=self.protocol.lower(), servers=tuple(sorted(set(self.servers))))
+
+
+class FilterAction(StrEnum):
+    """What a prefix filter does with a route."""
+
+    PERMIT = "permit"
+    DENY = "deny"
+
+
+class Redistributed(StrEnum):
+    """Routes that an edge may tell its BGP neighbours beside those that it learned."""
+
+    CONNECTED = "connected"
+    STATIC = "static"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrefixFilter:
+    """One line of a prefix list; without `ge` and `le` it holds just that length."""
+
+    action: FilterAction
+    network: IPv4Network
+    ge: int | None = None
+    le: int | None = None
+
+
+@known
+@dataclass(frozen=True, kw_only=True)
+class Bgp(EdgeSetting):
+    """The BGP process of an ESG or DLR.
+
+    Attributes:
+        redistributes: Which routes it tells; `prefixes` says which of them.
+        prefixes: The redistribution's prefix list, first match; the end of a list denies.
+    """
+
+    kind: ClassVar[str] = "nsxv.bgp"
+
+    enabled: bool = False
+    asn: int = 65001
+    router_id: IPv4Address
+    redistributes: tuple[Redistributed, ...] = ()
+    prefixes: tuple[PrefixFilter, ...] = ()
+
+    def __post_init__(self) -> None:
+        _respell(self, redistributes=tuple(sorted(set(self.redistributes))))
+
+
+@known
+@dataclass(frozen=True, kw_only=True)
+class BgpNeighbour(Resource):
+    """One BGP neighbour, with its filters; None lets everything pass, and the end of a list denies."""
+
+    kind: ClassVar[str] = "nsxv.bgp-neighbour"
+
+    owner: Key
+    address: IPv4Address
+    asn: int
+    weight: int = 60
+    keepalive: int = 60  # seconds
+    hold: int = 180  # seconds
+    imports: tuple[PrefixFilter, ...] | None = None
+    exports: tuple[PrefixFilter, ...] | None = None
+
+    @property
+    def name(self) -> str:
+        """Owner and address."""
+        return f"{self.owner.name}/{self.address}"
+
+    def title(self) -> str:
+        """For a sentence."""
+        return f"BGP neighbour {self.address} of {self.owner.name}"
+
+
+class IpsecEncryption(StrEnum):
+    """How an IPsec site encrypts."""
+
+    AES = "aes"
+    AES256 = "aes256"
+    TRIPLE_DES = "3des"
+    AES_GCM = "aes-gcm"
+
+
+class IpsecDigest(StrEnum):
+    """How an IPsec site authenticates."""
+
+    SHA1 = "sha1"
+    SHA256 = "sha-256"
+
+
+class DhGroup(StrEnum):
+    """The Diffie-Hellman group of an IPsec site."""
+
+    DH2 = "dh2"
+    DH5 = "dh5"
+    DH14 = "dh14"
+    DH15 = "dh15"
+    DH16 = "dh16"
+
+
+class IkeVersion(StrEnum):
+    """Which key exchange an IPsec site speaks."""
+
+    V1 = "ikev1"
+    V2 = "ikev2"
+    FLEX = "ikeflex"
+
+
+@known
+@dataclass(frozen=True, kw_only=True)
+class IpsecSite(Resource):
+    """A policy-based tunnel of an ESG: the selectors decide what enters it, and it adds no route (rule 6).
+
+    Attributes:
+        local: The edge's address that it uses.
+        peer: The other end's address; None: any.
+        responds_only: It waits for the other end.
+    """
+
+    kind: ClassVar[str] = "nsxv.ipsec-site"
+
+    owner: Key
+    site: str
+    local: IPv4Address
+    local_id: str
+    local_subnets: tuple[IPv4Network, ...]
+    peer: IPv4Address | None = None
+    peer_id: str
+    peer_subnets: tuple[IPv4Network, ...]
+    psk: SecretRef
+    encryption: IpsecEncryption = IpsecEncryption.AES256
+    digest: IpsecDigest = IpsecDigest.SHA256
+    dh_group: DhGroup = DhGroup.DH14
+    ike: IkeVersion = IkeVersion.V2
+    pfs: bool = True
+    responds_only: bool = False
+    enabled: bool = True
+
+    def __post_init__(self) -> None:
+        _respell(self, local_subnets=tuple(sorted(set(self.local_subnets))))
+        _respell(self, peer_subnets=tuple(sorted(set(self.peer_subnets))))
+
+    @property
+    def name(self) -> str:
+        """Owner and site."""
+        return f"{self.owner.name}/{self.site}"
+
+    def title(self) -> str:
+        """For a sentence."""
+        return f"IPsec site {self.site} of {self.owner.name}"
+
+
+@known
+@dataclass(frozen=True, kw_only=True)
+class DistributedRule(Resource):
+    """One rule of the distributed firewall, which acts at every VM's vNIC but those of edges (rule 14).
+
+    Attributes:
+        applied_to: Names of the machines at whose vNICs it acts; none: at all.
+    """
+
+    kind: ClassVar[str] = "nsxv.distributed-rule"
+
+    rule: str
+    action: FirewallAction
+    sources: tuple[str, ...] = ()
+    destinations: tuple[str, ...] = ()
+    services: tuple[Service, ...] = ()
+    applied_to: tuple[str, ...] = ()
+    enabled: bool = True
+    rank: int = field(default=0, metadata={"compare": False})
+
+    def __post_init__(self) -> None:
+        services = spans.canonical_matches((item.protocol, item.ports) for item in self.services)
+        _respell(self, services=tuple(Service(*item) for item in services))
+        _respell(self, sources=spans.canonical_addresses(self.sources))
+        _respell(self, destinations=spans.canonical_addresses(self.destinations))
+        _respell(self, applied_to=tuple(sorted(set(self.applied_to))))
+
+    @property
+    def name(self) -> str:
+        """The rule's short name."""
+        return self.rule
+
+    def title(self) -> str:
+        """For a sentence."""
+        return f"distributed firewall rule {self.rule}"

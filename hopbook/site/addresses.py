@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
 from hopbook.errors import Problem
-from hopbook.site.model import Egress, Icp, OverlayNetwork, Vcs
+from hopbook.site.model import ConcentratorUplink, Egress, ExtendedNetwork, Hcx, Icp, OverlayNetwork, Vcs
+from hopbook.site.names import EXTENDED
 from hopbook.site.rules import RULES
 from hopbook.site.subject import Subject, unusable
 from hopbook.site.words import KeyPath
@@ -29,13 +30,18 @@ class _Claim:
 
 
 def check_addresses(subject: Subject) -> Iterator[Problem]:
-    """R6, R7, the address in R8, and C3 to C7."""
-    vcs, icp = subject.site.vcs, subject.site.icp
+    """R6, R7, the address in R8, C3 to C7, and C10 to C12."""
+    vcs, icp, hcx = subject.site.vcs, subject.site.icp, subject.site.hcx
     yield from _one_edge_each(subject)
     yield from _networks(subject)
     if vcs:
         yield from _uplinks(subject, vcs)
         yield from _pairs(subject, vcs)
+        yield from _end_points(subject, vcs)
+    if hcx:
+        yield from _extension(subject, hcx)
+    yield from _one_workload_each(subject)
+    yield from _user(subject)
     if icp:
         yield from _published(subject, icp)
         yield from _cluster(subject, icp)
@@ -89,6 +95,31 @@ def _on_uplinks(subject: Subject) -> Iterator[tuple[str, str, _Claim]]:
                 icp.public.proxy, "the web tier's public address", ("icp", "public", "proxy"), "R7"
             )
             yield icp.overlay, "public", claim
+    for overlay_name, _, claim in _of_joins(subject):
+        yield overlay_name, "private", claim
+
+
+def _of_joins(subject: Subject) -> Iterator[tuple[str, str, _Claim]]:
+    """Overlay, workload and claim of what the edges publish for IKS clusters."""
+    for number, cluster in enumerate(subject.site.iks):
+        for item, each in enumerate(cluster.join.published if cluster.join else ()):
+            path = ("iks", number, "join", "published", item, "address")
+            claim = _Claim(each.address, f"the published address of {each.workload}", path, "R7")
+            yield cluster.join.overlay if cluster.join else "", each.workload, claim
+
+
+def _one_workload_each(subject: Subject) -> Iterator[Problem]:
+    """Two clusters may use one published workload by its one address."""
+    holders: dict[IPv4Address, tuple[str, _Claim]] = {}
+    if icp := subject.site.icp:
+        for role, address in (("master", icp.published.master), ("proxy", icp.published.proxy)):
+            name, path = f"the published address of ICP's {role}s", ("icp", "published", role)
+            holders.setdefault(address, ("", _Claim(address, name, path, "C12")))
+    for _, workload, claim in _of_joins(subject):
+        load, holder = holders.setdefault(claim.address, (workload, claim))
+        if load != workload:
+            what = f"{claim} is {holder.name} already {subject.place(holder.path)}"
+            yield subject.against("C12", claim.path, what)
 
 
 def _published(subject: Subject, icp: Icp) -> Iterator[Problem]:
@@ -149,12 +180,62 @@ def _in_network(subject: Subject, overlay: str, network: OverlayNetwork, path: K
     for role, addresses in ours.nodes.by_role().items() if ours else ():
         for number, address in enumerate(addresses):
             yield _Claim(address, f"{role} node {number + 1}", ("icp", "nodes", role, number), "C4")
-    for number, load in enumerate(subject.site.workloads):
-        if load.address is not None and load.on == f"{overlay}/{network.name}":
-            yield _Claim(load.address, f"VM {load.name}", ("workloads", number, "address"), "C4")
+    yield from _vms(subject, f"{overlay}/{network.name}")
     if ours:
         for role, address in (("master", ours.vips.master), ("proxy", ours.vips.proxy)):
             yield _Claim(address, f"the {role}s' virtual address", ("icp", "vips", role), "R6")
+
+
+def _vms(subject: Subject, place: str) -> Iterator[_Claim]:
+    for number, load in enumerate(subject.site.workloads):
+        if load.address is not None and load.on == place:
+            yield _Claim(load.address, f"VM {load.name}", ("workloads", number, "address"), "C4")
+
+
+# On the hosts and on-premises
+
+
+def _end_points(subject: Subject, vcs: Vcs) -> Iterator[Problem]:
+    if vcs.transport is None:
+        if vcs.esxi:
+            what = f"found {len(vcs.esxi)} hosts with VTEPs, but no `vcs.transport`"
+            yield subject.against("C11", ("vcs", "esxi"), what)
+        return
+    claims = [
+        _Claim(host.vtep, f"the VTEP of {host.name}", ("vcs", "esxi", number, "vtep"), "C3")
+        for number, host in enumerate(vcs.esxi)
+    ]
+    yield from _claimed(subject, claims, vcs.transport.subnet, ("vcs", "transport", "subnet"))
+
+
+def _extension(subject: Subject, hcx: Hcx) -> Iterator[Problem]:
+    for side, uplink in (("enterprise", hcx.enterprise), ("cloud", hcx.cloud)):
+        at: KeyPath = ("hcx", side)
+        yield from _claimed(subject, _of_uplink(uplink, side, at), uplink.subnet, (*at, "subnet"))
+    for number, network in enumerate(hcx.networks):
+        place: KeyPath = ("hcx", "networks", number)
+        claims = _in_extended(subject, network, place)
+        yield from _claimed(subject, claims, network.subnet, (*place, "subnet"))
+
+
+def _of_uplink(uplink: ConcentratorUplink, side: str, path: KeyPath) -> Iterator[_Claim]:
+    yield _Claim(uplink.gateway, f"the gateway of the {side} concentrator", (*path, "gateway"), "C3")
+    yield _Claim(uplink.address, f"the {side} concentrator", (*path, "address"), "C3")
+
+
+def _in_extended(subject: Subject, network: ExtendedNetwork, path: KeyPath) -> Iterator[_Claim]:
+    yield _Claim(network.gateway, f"the gateway of {network.name}", (*path, "gateway"), "C3")
+    yield from _vms(subject, f"{EXTENDED}/{network.name}")
+
+
+def _user(subject: Subject) -> Iterator[Problem]:
+    enterprise = subject.site.on_premises
+    if enterprise is None or enterprise.user is None:
+        return
+    known = (*enterprise.networks, *enterprise.stretched)
+    if not any(enterprise.user in network for network in known):
+        what = f"{enterprise.user} is in none of them ({', '.join(map(str, known)) or 'there is none'})"
+        yield subject.against("C10", ("on_premises", "user"), what)
 
 
 # The rest

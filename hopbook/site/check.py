@@ -74,7 +74,8 @@ def _same_iks_ranges(subject: Subject) -> Iterator[Problem]:
 def _in_private_space(subject: Subject) -> Iterator[Problem]:
     wrong = {problem.where for problem in _clashes(subject)}
     for each in subject.ranges:
-        if each.use in BROUGHT and each.network.overlaps(PRIVATE_SPACE) and each.where not in wrong:
+        ours = each.use in BROUGHT and each.owner != "hcx"  # what HCX extends is the corporate network's
+        if ours and each.network.overlaps(PRIVATE_SPACE) and each.where not in wrong:
             what = f"{each.network}, {each.name}, is in {PRIVATE_SPACE}, of which IBM Cloud assigns subnets"
             yield subject.problem("R3", each.path, f"{what}; list the account's in ibm_cloud.assigned")
 

@@ -86,6 +86,21 @@ class HostNetworks(Part):
     private: IPv4Network
 
 
+class Esxi(Part):
+    """An ESXi host of the instance (S27, S28)."""
+
+    name: Name
+    vtep: IPv4Address = Field(description="the address of its VXLAN tunnel end point")
+
+
+class TransportNetwork(Part):
+    """The network of the VXLAN tunnel end points."""
+
+    subnet: IPv4Network
+    port_group: str = Field(description="the distributed port group's managed object id: dvportgroup-45")
+    mtu: int = Field(default=9000, ge=1280, le=9216)
+
+
 class Vcs(Part):
     """The vCenter Server instance."""
 
@@ -96,6 +111,8 @@ class Vcs(Part):
     placements: tuple[Placement, ...] = Field(
         min_length=1, max_length=2, description="where edge appliances go; two make an HA pair"
     )
+    esxi: tuple[Esxi, ...] = Field(default=(), description="its hosts; which machine runs where is observed")
+    transport: TransportNetwork | None = None
     management_network: str = Field(
         default="", description="port group of DLR control VMs; empty: the transit switch"
     )
@@ -261,6 +278,50 @@ class PortableSubnets(Part):
     private: IPv4Network | None = None
 
 
+class Join(StrEnum):
+    """How an IKS cluster and the instance are joined (S7 to S16)."""
+
+    VLAN_BGP = "vlan-bgp"  # common VLAN, the ESG is the workers' BGP peer
+    VPN = "vpn"  # strongSwan in the cluster, IPsec to the ESG
+    STATIC_ROUTES = "static-routes"  # a route on every worker
+    STATIC_DNAT = "static-dnat"  # a 10.x address of the ESG stands for the VM
+    BCR_BGP = "bcr-bgp"  # workers and ESG announce their routes to the BCR
+
+
+class NextHop(StrEnum):
+    """By whom workers on another subnet of the common VLAN reach the ESG (rule 25)."""
+
+    ONLINK = "onlink"  # a link-scope route on every worker
+    VRA = "vra"  # a router appliance that knows the instance's ranges
+
+
+class PublishedPort(Part):
+    """A workload behind an address of the ESG."""
+
+    workload: Name
+    address: IPv4Address
+
+
+class IksJoin(Part):
+    """The way in which a cluster is joined to the overlays of the instance."""
+
+    how: Join
+    overlay: Name = Field(description="whose ESG it is joined with")
+    next_hop: NextHop = NextHop.ONLINK
+    vra: IPv4Address | None = Field(default=None, description="the router appliance, with next_hop vra")
+    published: tuple[PublishedPort, ...] = Field(default=(), description="with static-dnat")
+
+    @model_validator(mode="after")
+    def _complete(self) -> "IksJoin":
+        if self.next_hop is NextHop.VRA and self.vra is None:
+            message = "next_hop is vra, so `vra` has to say the router appliance's address"
+            raise ValueError(message)
+        if (self.how is Join.STATIC_DNAT) != bool(self.published):
+            message = "`published` belongs to static-dnat, and static-dnat needs it"
+            raise ValueError(message)
+        return self
+
+
 class IksCluster(Part):
     """One IKS cluster (S18 to S26)."""
 
@@ -269,6 +330,7 @@ class IksCluster(Part):
     services: IPv4Network = IPv4Network("172.21.0.0/16")
     workers: HostNetworks
     portable: PortableSubnets = PortableSubnets()
+    join: IksJoin | None = None
 
 
 class Workload(Part):
@@ -277,7 +339,7 @@ class Workload(Part):
     name: Name
     kind: Literal["web", "database"]
     host: HostName | None = Field(default=None, description="its DNS name")
-    on: str = Field(description="`icp`, `iks/CLUSTER`, or `OVERLAY/NETWORK` for a VM")
+    on: str = Field(description="`icp`, `iks/CLUSTER`, or `OVERLAY/NETWORK` or `hcx/NETWORK` for a VM")
     address: IPv4Address | None = Field(default=None, description="a VM's address")
     port: Port = 443
 
@@ -290,6 +352,33 @@ class OnPremises(Part):
         default=(), description="networks that HCX extends to the instance"
     )
     dns: tuple[IPv4Address, ...] = ()
+    user: IPv4Address | None = Field(default=None, description="a machine of the corporate network")
+
+
+class ConcentratorUplink(Part):
+    """Where a concentrator is connected with its own address (T5.4)."""
+
+    address: IPv4Address
+    subnet: IPv4Network
+    gateway: IPv4Address
+
+
+class ExtendedNetwork(Part):
+    """A network on-premises that HCX extends to the instance; its gateway stays on-premises (rule 28)."""
+
+    name: Name
+    subnet: IPv4Network
+    gateway: IPv4Address = Field(description="the on-premises router's address on it")
+    switch: str = Field(description="the logical switch that HCX made for it: L2E_sales-120-1f0c2a7e")
+    mtu: int = Field(default=1500, ge=576, le=9216, description="of the machines on it")
+
+
+class Hcx(Part):
+    """The extension of networks by L2 concentrators (T5.3 to T5.6)."""
+
+    enterprise: ConcentratorUplink = Field(description="the concentrator on-premises")
+    cloud: ConcentratorUplink = Field(description="the one of the instance, on its private portable subnet")
+    networks: tuple[ExtendedNetwork, ...] = Field(min_length=1)
 
 
 class Endpoint(Part):
@@ -349,6 +438,7 @@ class Site(Part):
         default=(), description="servers outside that runbooks prove a way to"
     )
     on_premises: OnPremises | None = None
+    hcx: Hcx | None = None
     endpoints: Endpoints = Endpoints()
     accepts: tuple[str, ...] = Field(default=(), description="ids of assumptions that may count in a verdict")
     reserved: tuple[IPv4Network, ...] = Field(default=(), description="further ranges that nothing may use")

@@ -4,10 +4,14 @@ from collections.abc import Iterator, Mapping
 from string import Formatter
 
 from hopbook.errors import Problem
-from hopbook.site.model import Workload
+from hopbook.site.model import IksCluster, IksJoin, PublishedPort, Workload
 from hopbook.site.subject import Subject
 from hopbook.site.words import KeyPath, near
 
+EXTENDED = "hcx"  # `hcx/NETWORK`: a VM on a network that HCX extends
+_MEANS = {"iks": "in an IKS cluster", EXTENDED: "on a network that HCX extends"}
+_FOR_A_VM = f"or OVERLAY/NETWORK or {EXTENDED}/NETWORK for a VM"
+_HCX_NETWORKS: KeyPath = ("hcx", "networks")
 _FIELDS = {
     "switch": ("site", "overlay", "network"),
     "transit": ("site", "overlay"),
@@ -29,8 +33,32 @@ def _references(subject: Subject) -> Iterator[Problem]:
     if site.icp:
         network = ("icp", "network")
         yield from _overlay_network(subject, site.icp.overlay, ("icp", "overlay"), site.icp.network, network)
+    for number, cluster in enumerate(site.iks):
+        if cluster.join:
+            yield from _join(subject, cluster, cluster.join, ("iks", number, "join"))
     for number, load in enumerate(site.workloads):
         yield from _workload(subject, load, ("workloads", number, "on"))
+
+
+def _join(subject: Subject, cluster: IksCluster, join: IksJoin, path: KeyPath) -> Iterator[Problem]:
+    if subject.site.overlay(join.overlay) is None:
+        names = [each.name for each in subject.site.overlays]
+        what = f"{cluster.name} is joined with {join.overlay!r}, which is no overlay"
+        yield subject.problem("C1", (*path, "overlay"), what + _known(join.overlay, names))
+    for number, each in enumerate(join.published):
+        yield from _published(subject, join.overlay, each, (*path, "published", number, "workload"))
+
+
+def _published(subject: Subject, overlay: str, each: PublishedPort, path: KeyPath) -> Iterator[Problem]:
+    """What an edge publishes has to be behind it."""
+    loads = subject.site.workloads
+    load = next((load for load in loads if load.name == each.workload), None)
+    if load is None:
+        what = f"no workload is called {each.workload!r}"
+        yield subject.problem("C1", path, what + _known(each.workload, [load.name for load in loads]))
+    elif not load.on.startswith(f"{overlay}/"):
+        what = f"{load.name} is on {load.on}; expected a VM behind the edge of overlay {overlay}"
+        yield subject.problem("C1", path, what)
 
 
 def _overlay_network(
@@ -52,16 +80,26 @@ def _workload(subject: Subject, load: Workload, path: KeyPath) -> Iterator[Probl
         if subject.site.icp is None:
             yield subject.problem("C1", path, f"{load.name} is on icp, but the file has no `icp`")
     elif not slash or "/" in rest:
-        what = f"{load.on!r} names no place; expected icp, iks/CLUSTER, or OVERLAY/NETWORK for a VM"
+        what = f"{load.on!r} names no place; expected icp, iks/CLUSTER, {_FOR_A_VM}"
         yield subject.problem("C1", path, what)
     elif head == "iks":
         names = [cluster.name for cluster in subject.site.iks]
         if rest not in names:
             yield subject.problem("C1", path, f"no IKS cluster is called {rest!r}{_known(rest, names)}")
     else:
-        yield from _overlay_network(subject, head, path, rest, path)
+        yield from _place_of_vm(subject, head, rest, path)
         if load.address is None:
             yield subject.problem("C4", path, f"{load.name} is a VM on {load.on}; expected its `address`")
+
+
+def _place_of_vm(subject: Subject, head: str, network: str, path: KeyPath) -> Iterator[Problem]:
+    if head != EXTENDED:
+        yield from _overlay_network(subject, head, path, network, path)
+        return
+    hcx = subject.site.hcx
+    names = [each.name for each in hcx.networks] if hcx else []
+    if network not in names:
+        yield subject.problem("C1", path, f"HCX extends no network {network!r}{_known(network, names)}")
 
 
 def _known(name: str, names: list[str]) -> str:
@@ -70,20 +108,23 @@ def _known(name: str, names: list[str]) -> str:
 
 def _unique(subject: Subject) -> Iterator[Problem]:
     site = subject.site
-    for what, names, key in (
-        ("overlays", [each.name for each in site.overlays], "overlays"),
-        ("IKS clusters", [each.name for each in site.iks], "iks"),
-        ("workloads", [each.name for each in site.workloads], "workloads"),
-        ("externals", [each.name for each in site.externals], "externals"),
-    ):
-        yield from _twice(subject, what, names, (key,))
+    lists: tuple[tuple[str, list[str], KeyPath], ...] = (
+        ("overlays", [each.name for each in site.overlays], ("overlays",)),
+        ("IKS clusters", [each.name for each in site.iks], ("iks",)),
+        ("workloads", [each.name for each in site.workloads], ("workloads",)),
+        ("externals", [each.name for each in site.externals], ("externals",)),
+        ("ESXi hosts", [each.name for each in site.vcs.esxi] if site.vcs else [], ("vcs", "esxi")),
+        ("networks of HCX", [each.name for each in site.hcx.networks] if site.hcx else [], _HCX_NETWORKS),
+    )
+    for what, names, path in lists:
+        yield from _twice(subject, what, names, path)
     for number, overlay in enumerate(site.overlays):
         names = [each.name for each in overlay.networks]
         path = ("overlays", number, "networks")
         yield from _twice(subject, f"networks of overlay {overlay.name}", names, path)
-        if overlay.name == "iks":
-            what = "an overlay cannot be called 'iks': `iks/NAME` says that a workload is in an IKS cluster"
-            yield subject.problem("C2", ("overlays", number, "name"), what)
+        if overlay.name in _MEANS:
+            what = f"an overlay cannot be called {overlay.name!r}: `{overlay.name}/NAME` says that a workload"
+            yield subject.problem("C2", ("overlays", number, "name"), f"{what} is {_MEANS[overlay.name]}")
 
 
 def _twice(subject: Subject, what: str, names: list[str], path: KeyPath) -> Iterator[Problem]:
@@ -126,7 +167,7 @@ def _objects(subject: Subject) -> Iterator[Problem]:
 
 
 def _rendered(subject: Subject, templates: Mapping[str, str]) -> Iterator[tuple[str, str, str, KeyPath]]:
-    """Kind, name, owner and place of every object that the templates name."""
+    """Kind, name, owner and place of every object that the templates name, and of the switches of HCX."""
     site = subject.site.site
     for number, overlay in enumerate(subject.site.overlays):
         for kind in ("transit", "edge", "router"):
@@ -135,3 +176,6 @@ def _rendered(subject: Subject, templates: Mapping[str, str]) -> Iterator[tuple[
     for overlay_name, network, path in subject.networks():
         name = templates["switch"].format(site=site, overlay=overlay_name, network=network.name)
         yield "switch", name, f"network {network.name} of overlay {overlay_name}", (*path, "name")
+    for number, extended in enumerate(subject.site.hcx.networks if subject.site.hcx else ()):
+        place = (*_HCX_NETWORKS, number, "switch")
+        yield "switch", extended.switch, f"network {extended.name} of HCX", place

@@ -10,7 +10,7 @@ from ipaddress import IPv4Network
 
 from hopbook.errors import Problem
 from hopbook.site.document import Document
-from hopbook.site.model import Icp, IksCluster, OnPremises, Overlay, Site, Vcs
+from hopbook.site.model import Hcx, Icp, IksCluster, OnPremises, Overlay, Site, Vcs
 from hopbook.site.rules import EVERYWHERE, PAIRS, RULES, SERVICE_NETWORKS, TAKEN, Taken, Use
 from hopbook.site.words import KeyPath
 
@@ -230,6 +230,8 @@ def _declared(site: Site) -> Iterator[_Declared]:
         yield from _of_iks(cluster, ("iks", number))
     if site.on_premises:
         yield from _of_on_premises(site.on_premises)
+    if site.hcx:
+        yield from _of_hcx(site.hcx)
     for number, network in enumerate(site.ibm_cloud.assigned if site.ibm_cloud else ()):
         path = ("ibm_cloud", "assigned", number)
         yield "a subnet of the account", network, Use.ASSIGNED, "IBM Cloud", "S31", path, False
@@ -249,6 +251,9 @@ def _of_vcs(vcs: Vcs) -> Iterator[_Declared]:
             yield name, primary, Use.PRIMARY, "vcs", statements[0], path, False
         name, path = f"the edges' {side} portable subnet", ("vcs", "uplinks", side, "subnet")
         yield name, portable, Use.PORTABLE, "vcs", statements[1], path, False
+    if vcs.transport:
+        name, path = "the hosts' tunnel end points", ("vcs", "transport", "subnet")
+        yield name, vcs.transport.subnet, Use.PORTABLE, "vcs", "T2.4", path, False
 
 
 def _of_overlay(overlay: Overlay, icp: Icp | None, path: KeyPath) -> Iterator[_Declared]:
@@ -299,3 +304,14 @@ def _of_on_premises(enterprise: OnPremises) -> Iterator[_Declared]:
     for number, network in enumerate(enterprise.stretched):
         path = ("on_premises", "stretched", number)
         yield "a stretched network", network, Use.STRETCHED, "on-premises", "T5", path, True
+
+
+def _of_hcx(hcx: Hcx) -> Iterator[_Declared]:
+    """An extended network stands on both sides, so it is one of VMs that is stretched."""
+    path: KeyPath = ("hcx", "enterprise", "subnet")
+    yield "the concentrator's on-premises", hcx.enterprise.subnet, Use.ON_PREMISES, "hcx", "T5.4", path, False
+    path = ("hcx", "cloud", "subnet")
+    yield "the concentrator's portable subnet", hcx.cloud.subnet, Use.PORTABLE, "hcx", "T5.4", path, False
+    for number, network in enumerate(hcx.networks):
+        path = ("hcx", "networks", number, "subnet")
+        yield f"network {network.name} of HCX", network.subnet, Use.VMS, "hcx", "T5.2", path, True

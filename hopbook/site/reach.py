@@ -10,6 +10,7 @@ from hopbook.site.subject import Subject
 from hopbook.site.words import KeyPath
 
 BROUGHT = frozenset({Use.ICP_NODES, Use.ICP_PODS, Use.ICP_SERVICES, Use.VMS, Use.TRANSIT})
+_PRIVATE_PLACES = frozenset({("vcs", "transport", "subnet"), ("hcx", "cloud", "subnet")})
 _INSIDE = BROUGHT | {Use.DOCKER, Use.IKS_PODS, Use.IKS_SERVICES}
 
 
@@ -37,9 +38,13 @@ def _subnets(subject: Subject, private: tuple[IPv4Network, ...], listed: str) ->
         if "public" in each.path and any(each.network.overlaps(network) for network in private):
             what = f"{each.network}, {each.name}, is in {listed}; expected a public subnet"
             yield subject.problem("P10", each.path, f"{what} – are the two swapped?")
-        if "private" in each.path and not any(each.network.subnet_of(network) for network in private):
+        if _on_private(each.path) and not any(each.network.subnet_of(network) for network in private):
             what = f"{each.network}, {each.name}, is not in {listed}; expected a private subnet"
             yield subject.problem("P10", each.path, what)
+
+
+def _on_private(path: KeyPath) -> bool:
+    return "private" in path or path in _PRIVATE_PLACES
 
 
 def _servers(subject: Subject, private: tuple[IPv4Network, ...], listed: str) -> Iterator[Problem]:

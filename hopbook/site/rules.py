@@ -135,14 +135,20 @@ RULES = {
         Rule("C1", "what is named exists", "the site file's own"),
         Rule("C2", "names tell things apart", "the site file's own"),
         Rule(
-            "C3", "gateways, edges and routers have an address of their own in their network", "S2, S29, S30"
+            "C3",
+            "gateways, edges, routers, tunnel end points and concentrators have an address of their own in "
+            "their network",
+            "S2, S29, S30, T2.4, T5.4",
         ),
-        Rule("C4", "nodes and VMs have an address of their own in their network", "S1, S31, S34"),
+        Rule("C4", "nodes and VMs have an address of their own in their network", "S1, S31, S34, T5.2"),
         Rule("C5", "a cluster has 1, 3 or 5 masters", "ICP 3.1.0, system requirements"),
         Rule("C6", "an edge pair has two places", "NSX for vSphere API guide 6.4, appliances"),
         Rule("C7", "outbound traffic by SNAT needs a public uplink", "S3"),
         Rule("C8", "a template of names knows {site}, {overlay} and {network}", "the site file's own"),
         Rule("C9", "a limit is one that this program knows", "the site file's own"),
+        Rule("C10", "the user is a machine of an on-premises network", "T5.1"),
+        Rule("C11", "ESXi hosts have a network for their tunnel end points", "T2.4, T3.9, T4.8"),
+        Rule("C12", "one address of an edge stands for one workload", "S6, S14; reasoned"),
     )
 }
 

@@ -38,7 +38,7 @@ def test_problems_name_the_file_of_the_value() -> None:
     with pytest.raises(InvalidInput) as caught:
         read_site(base, "example.yaml", (OVERLAY.replace(b"admin", b"12"), "simulated.yaml"))
     assert [problem.where for problem in caught.value.problems] == [
-        "example.yaml:9 ibm_cloud.location",
+        "example.yaml:8 ibm_cloud.location",
         "simulated.yaml:4 endpoints.nsx.username",
     ]
 
@@ -49,14 +49,14 @@ def test_check_names_the_file_of_the_value() -> None:
     )
     [problem] = check_site(site_of(document), document)
     assert problem.where == "over.yaml:2 icp.pods"
-    assert "(my example.yaml:55 overlays[workload]" in problem.what
+    assert "(my example.yaml:62 overlays[workload]" in problem.what
 
 
 def test_findings_of_the_overlay_come_last() -> None:
     base = EXAMPLE.replace(b"master: 192.168.20.10", b"master: 192.168.20.1")
     document = read_site_document(base, "example.yaml", (b"icp:\n  pods: 192.168.12.0/24\n", "a.yaml"))
     assert [problem.where for problem in check_site(site_of(document), document)] == [
-        "example.yaml:63 icp.vips.master",
+        "example.yaml:70 icp.vips.master",
         "a.yaml:2 icp.pods",
     ]
 
