@@ -15,15 +15,18 @@ from types import TracebackType
 
 from adapters.dns.client import DnsClient
 from adapters.nsxv.client import NsxClient
+from adapters.nsxv.probes import CliClient, CliProber, TraceflowProber, Vnic
 from adapters.nsxv.provider import NsxProvider
 from adapters.simulated.faults import Faults
 from adapters.simulated.site import USERNAME, SimulatedSite
 from hopbook.engine.ports import Clock, Provider
 from hopbook.errors import InvalidInput, Missing, Problem
+from hopbook.network.packet import Packet
 from hopbook.resources.base import SecretRef
 from hopbook.secret import Secret
 from hopbook.site.model import Endpoint, Site
 from hopbook.site.needs import require
+from hopbook.trace.probes import Prober
 
 Resolve = Callable[[SecretRef], Secret]
 _SIMULATED_URL = "https://nsx.simulated"
@@ -66,12 +69,14 @@ class Systems(AbstractContextManager["Systems"]):
         clock: Theirs and the engine's.
         names: The resolver that is asked for the site's names; None where the site says none.
         world: The simulated site behind them, in a rehearsal.
+        probers: Who can ask these systems what they do with packets.
     """
 
     providers: tuple[Provider, ...]
     clock: Clock
     names: DnsClient | None = None
     world: SimulatedSite | None = None
+    probers: tuple[Prober, ...] = ()
     _close: tuple[Callable[[], None], ...] = field(default=(), repr=False)
 
     def __exit__(
@@ -97,7 +102,7 @@ class Systems(AbstractContextManager["Systems"]):
 def simulated(site: Site, faults: Faults | None = None) -> Systems:
     """A rehearsal's systems: the real clients and providers against an in-process simulated site."""
     world, clock = SimulatedSite(site, faults), VirtualClock()
-    client = NsxClient(
+    client = CliClient(
         _SIMULATED_URL,
         USERNAME,
         world.password,
@@ -111,6 +116,7 @@ def simulated(site: Site, faults: Faults | None = None) -> Systems:
         clock=clock,
         names=DnsClient((IPv4Address("127.0.0.1"),), query=world.dns.in_process()),
         world=world,
+        probers=_nsx_probers(site, client, clock, world.vnic),
         _close=(client.close,),
     )
 
@@ -125,7 +131,7 @@ def real(site: Site, resolve: Resolve, runbook: str) -> Systems:
     endpoint = site.endpoints.nsx
     if endpoint is None:
         raise InvalidInput("endpoints.nsx is missing")
-    client = NsxClient(
+    client = CliClient(
         endpoint.url,
         endpoint.username,
         resolve(endpoint.password),
@@ -134,11 +140,12 @@ def real(site: Site, resolve: Resolve, runbook: str) -> Systems:
         verify=_context(endpoint),
         fingerprint=endpoint.fingerprint,
     )
-    dns = site.endpoints.dns
+    dns, clock = site.endpoints.dns, SystemClock()
     return Systems(
         providers=(_nsx_provider(site, client, resolve),),
-        clock=SystemClock(),
+        clock=clock,
         names=DnsClient((dns.server,), timeout=dns.timeout, port=dns.port) if dns else None,
+        probers=_nsx_probers(site, client, clock, _no_vnic),
         _close=(client.close,),
     )
 
@@ -146,6 +153,20 @@ def real(site: Site, resolve: Resolve, runbook: str) -> Systems:
 def _nsx_provider(site: Site, client: NsxClient, resolve: Resolve) -> NsxProvider:
     protected = frozenset(site.vcs.protected_edges) if site.vcs else frozenset()
     return NsxProvider(client, site=site.site, protected=protected, resolve=resolve)
+
+
+def _nsx_probers(
+    site: Site, client: CliClient, clock: Clock, vnics: Callable[[str, Packet], Vnic | None]
+) -> tuple[Prober, ...]:
+    return (
+        CliProber(client, site=site.site, now=clock.now),
+        TraceflowProber(client, vnics=vnics, sleep=clock.sleep, now=clock.now),
+    )
+
+
+def _no_vnic(_machine: str, _packet: Packet) -> Vnic | None:
+    """Only vCenter knows it, and nobody asks vCenter yet."""
+    return None
 
 
 def any_secret(ref: SecretRef) -> Secret:

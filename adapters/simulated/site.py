@@ -2,24 +2,51 @@
 
 It starts from the given part of the site file: what IBM Cloud hands over before any runbook ran (transport
 zone, port groups, where appliances can go, the names that resolve). Everything else has to be made by calls.
+
+Where its packets go the tracer says, on the network that the simulators' own state makes. That is not the
+network of whoever asks, so a probe of a simulated site can contradict a model that is wrong.
 """
 
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Address
+from uuid import NAMESPACE_DNS, uuid5
 
 import httpx
 
 from adapters.dns.simulator import DnsSimulator
+from adapters.nsxv.client import NsxClient
+from adapters.nsxv.probes import Vnic
+from adapters.nsxv.provider import NsxProvider
 from adapters.nsxv.simulator import NsxManager
+from adapters.nsxv.simulator.errors import invalid, not_found
+from adapters.nsxv.simulator.probes import Injected, Seen
 from adapters.simulated.faults import Faults
+from hopbook.engine.change import Observation, Scope
+from hopbook.network.compile import compile_network
+from hopbook.network.firewall import Filter, Policy
+from hopbook.network.nodes import Dlr, Esg, EsxiHost, Host, Interface, Medium, Network
+from hopbook.network.observed import beside
+from hopbook.network.packet import DATAGRAM, Packet
+from hopbook.resources.base import Key
+from hopbook.resources.nsxv import LogicalSwitch
 from hopbook.secret import Secret
 from hopbook.site.model import Site
+from hopbook.steps import naming
+from hopbook.trace.control import settled
+from hopbook.trace.verdict import Hop, What
+from hopbook.trace.walk import trace
 
+_ROUTER_MAC = "02:50:56:56:44:52"  # of every logical router's interfaces
 USERNAME, PASSWORD = "admin", Secret("simulated")  # the simulators' own; they open nothing else
 NSX_VERSION = "6.4.4"
 
 
 class SimulatedSite:
-    """Every system of a site that can be simulated, answering its own protocol."""
+    """Every system of a site that can be simulated, answering its own protocol.
+
+    Attributes:
+        written: What the systems hold that have no simulator yet.
+    """
 
     def __init__(self, site: Site, faults: Faults | None = None, *, password: Secret = PASSWORD) -> None:
         self.site = site
@@ -30,10 +57,41 @@ class SimulatedSite:
         )
         self.dns = DnsSimulator(names_of(site), self.faults)
         _hand_over(site, self.nsx)
+        self.written = Observation()
+        self.nsx.probes.follow = self._follow
 
     def nsx_transport(self) -> httpx.BaseTransport:
         """The manager's wire, without a network."""
         return httpx.MockTransport(self.nsx.handle)
+
+    def network(self) -> Network:
+        """The network as the simulators have it now."""
+        transport = httpx.MockTransport(self.nsx.peek)
+        with NsxClient("https://nsx.simulated", USERNAME, self.password, transport=transport) as client:
+            provider = NsxProvider(client, site=self.site.site, resolve=lambda _: self.password)
+            seen = provider.observe(Scope(frozenset(_keys(self.site))))
+        return settled(compile_network(self.site, beside(seen, self.written)))
+
+    def vnic(self, machine: str, _packet: Packet | None = None) -> Vnic:
+        """The vNIC of a VM, as a vCenter would have it: the same for the same name."""
+        identity = uuid5(NAMESPACE_DNS, f"{machine}.{self.site.site}.simulated")
+        mac = ":".join(("00:50:56", *(f"{byte:02x}" for byte in identity.bytes[-3:])))
+        return Vnic(id=f"{identity}.000", mac=mac, next_mac=_ROUTER_MAC)
+
+    def _follow(self, sent: Injected) -> Sequence[Seen]:
+        network = self.network()
+        machine = next(
+            (node for node in network.nodes.values() if self.vnic(node.name).id == sent.vnic), None
+        )
+        if not isinstance(machine, Host) or not machine.present:
+            raise not_found(sent.vnic)
+        on = _overlay(machine, network)
+        if on is None or on.segment in network.extensions:
+            raise invalid(f"Traceflow is not supported on the network of vNIC {sent.vnic}.")
+        protocol = sent.protocol or "icmp"
+        packet = Packet(int(sent.src), int(sent.dst), protocol, sent.sport, sent.dport, DATAGRAM)
+        found = trace(network, packet, machine.name)
+        return tuple(_seen(found.worst.legs[0].there.hops))
 
 
 def names_of(site: Site) -> dict[str, tuple[IPv4Address, ...]]:
@@ -51,6 +109,54 @@ def names_of(site: Site) -> dict[str, tuple[IPv4Address, ...]]:
         if public is not None and public.name:
             names[public.name] = (public.proxy,)
     return {name.lower(): addresses for name, addresses in names.items()}
+
+
+def _keys(site: Site) -> Iterator[Key]:
+    """Whatever of NSX is in a network."""
+    yield Key(LogicalSwitch.kind, "any")
+    for overlay in site.overlays:
+        yield naming.edge_key(site, overlay)
+        yield naming.router_key(site, overlay)
+
+
+def _overlay(machine: Host, network: Network) -> Interface | None:
+    """A VM's interface on a logical switch."""
+    sides = machine.interfaces.values()
+    return next(
+        (side for side in sides if side.segment and network.segments[side.segment].medium is Medium.VXLAN),
+        None,
+    )
+
+
+def _seen(hops: Sequence[Hop]) -> Iterator[Seen]:
+    """What Traceflow shows of a way: from a VM to the next machine or ESG, and no further."""
+    yield Seen("Received", "PHYS", "vNIC", hops[0].node.host)
+    for hop in hops:
+        if isinstance(hop.node, Dlr):
+            yield Seen("LogicalReceived", "LR", hop.node.name, hop.host)
+            yield Seen("LogicalForwarded", "LR", hop.node.name, hop.host)
+        elif isinstance(hop.node, EsxiHost):
+            yield Seen("LogicalReceived", "LS", hop.node.name, hop.node.name)
+        else:
+            dropped = _dropped_by(hop)
+            if dropped is not None:
+                yield Seen("LogicalDropped", "FW", "Firewall", hop.node.host, dropped)
+                return
+            if hop is not hops[0]:
+                component = "EDGE" if isinstance(hop.node, Esg) else "PHYS"
+                yield Seen("Delivered", component, "vNIC", hop.node.host)
+                return
+
+
+def _dropped_by(hop: Hop) -> str | None:
+    """The distributed firewall's rule that drops the packet at this machine's vNIC."""
+    for decision in hop.decisions:
+        if hop.node.vnic is not None and decision.what is What.DROPPED:
+            if isinstance(decision.ground, Filter):
+                return decision.ground.rule.rule
+            if isinstance(decision.ground, Policy):
+                return "default"
+    return None
 
 
 def _hand_over(site: Site, nsx: NsxManager) -> None:

@@ -9,6 +9,7 @@ import httpx
 
 from adapters.nsxv.simulator.errors import ApiError, Problem, concurrent, invalid
 from adapters.nsxv.simulator.exchange import Incoming, Reply, is_xml
+from adapters.nsxv.simulator.probes import CLI
 
 _WILDCARDS = frozenset({"*/*", "application/*", "text/*"})
 
@@ -53,8 +54,15 @@ def login(request: httpx.Request, passwords: Mapping[str, str]) -> str:
 
 
 def check_accept(request: httpx.Request) -> None:
-    """Refuse a client that takes no XML: 6.4 would answer JSON, and this manager has none."""
+    """Refuse a client that takes no XML: 6.4 would answer JSON, and this manager has none.
+
+    The central CLI answers plain text, and only who asks for it.
+    """
     wanted = request.headers.get("Accept", "*/*").split(",")
+    if request.url.path == CLI:
+        if not any(media.partition(";")[0].strip() == "text/plain" for media in wanted):
+            raise ApiError(415, Problem("The central CLI answers text/plain only."))
+        return
     if not any(is_xml(media) or media.partition(";")[0].strip() in _WILDCARDS for media in wanted):
         raise ApiError(415, Problem("The simulated manager answers XML only."))
 

@@ -1,0 +1,1 @@
+"""What `trace.probes` is made of: the port, what a hop claims, what an answer proves."""
