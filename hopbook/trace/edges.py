@@ -1,14 +1,28 @@
-"""What an ESG and a DLR do with a packet: rules 1 to 5, 8, 10, 11 and 13 of `reference/network-rules.md`."""
+"""What an ESG and a DLR do with a packet: rules 1 to 8, 10, 11 and 13 of `reference/network-rules.md`."""
 
 from collections.abc import Sequence
 
 from hopbook.network.firewall import Firewall, Question, Ruling
+from hopbook.network.ipsec import Ipsec
 from hopbook.network.nat import Translation
-from hopbook.network.nodes import Dlr, Esg, Interface, Node
+from hopbook.network.nodes import Backend, Dlr, Esg, Interface, Node
 from hopbook.network.packet import Packet, ip
 from hopbook.network.routes import Route
 from hopbook.resources.nsxv import FirewallAction
-from hopbook.trace.process import Arrival, Arrived, Onward, Outcome, ended, forward, no_way, suspects, ways
+from hopbook.trace.gateways import ends, negotiates, opened, through
+from hopbook.trace.process import (
+    Arrival,
+    Arrived,
+    Onward,
+    Outcome,
+    ended,
+    established,
+    forward,
+    no_way,
+    speaks,
+    suspects,
+    ways,
+)
 from hopbook.trace.verdict import Decision, Verdict, What
 
 _ITSELF = ("vse",)  # what firewall rules call the edge
@@ -17,28 +31,45 @@ _ITSELF = ("vse",)  # what firewall rules call the edge
 def esg(node: Esg, arrival: Arrival) -> Sequence[Outcome]:
     """Connection tracking, DNAT, route, firewall, SNAT (rule 1). NAT needs the firewall on (rule 3)."""
     packet = arrival.packet
-    reply = arrival.known.get((node.name, packet[:5]))
-    if reply is not None:
-        return _established(node, packet, reply)
-    if arrival.ingress is None:
-        return _own(node, packet)
-    if suspects(node, arrival):
+    if suspects(node, arrival, ways(node, packet.src)):
         reason = f"reverse path filter: no route back to {ip(packet.src)}"
         return ended(node, packet, Verdict.DENIED, reason)
+    reply = established(arrival, node)
+    if reply is not None:
+        return _established(node, arrival, reply)
+    if arrival.ingress is None:
+        return _own(node, packet)
     if not node.firewall.enabled:
-        return _to_itself(node, packet) if packet.dst in node.addresses else forward(node, packet)
+        return _to_itself(node, arrival, packet) if packet.dst in node.addresses else _open(node, arrival)
     if arrival.replying and packet.protocol == "tcp":
         return _stray(node, packet)
     return _new(node, arrival, arrival.ingress)
 
 
-def _established(node: Node, packet: Packet, reply: Packet) -> Sequence[Outcome]:
+def _established(node: Node, arrival: Arrival, reply: Packet, *before: Decision) -> Sequence[Outcome]:
     """Of a connection that the node knows: translated back, and the firewall does not ask again."""
-    words = "established" if reply == packet else "un-NAT"
-    first = Decision(What.CONNECTION, words=words)
+    words = "established" if reply == arrival.packet else "un-NAT"
+    done = (*before, Decision(What.CONNECTION, words=words))
     if reply.dst in node.addresses:
-        return [Arrived(reply, (first, Decision(What.RECEIVED)))]
-    return forward(node, reply, first)
+        if reply.inside is not None and isinstance(node, Esg):
+            return _opened(node, arrival, reply, *done)
+        return [Arrived(reply, (*done, Decision(What.RECEIVED)))]
+    end = _tunnel_for(node, reply)
+    return forward(node, reply, *done) if end is None else through(node, arrival, reply, end, *done)
+
+
+def _open(node: Esg, arrival: Arrival, *done: Decision) -> Sequence[Outcome]:
+    """Past an edge whose firewall is off: no NAT and no filter (rule 3), but its tunnels stay."""
+    packet = arrival.packet
+    end = _tunnel_for(node, packet)
+    if end is None or _lets_go(node, arrival, end):
+        return forward(node, packet, *done)
+    return through(node, arrival, packet, end, *done)
+
+
+def _tunnel_for(node: Node, packet: Packet) -> Ipsec | None:
+    """The tunnel that leads to where a packet goes."""
+    return next((end for end in ends(node) if end.leads(packet.dst)), None)
 
 
 def _stray(node: Node, packet: Packet) -> Sequence[Outcome]:
@@ -56,17 +87,34 @@ def _own(node: Esg, packet: Packet) -> Sequence[Outcome]:
         if node.firewall.enabled:
             ruling = node.firewall.decide(_question(sent, sent, sent.src, _ITSELF, egress.groups))
             found += _stopped(node, sent, ruling, before) or [
-                Onward(sent, route, (before, _passed(ruling)), keeps=True, given=("A10",))
+                Onward(sent, route, (before, _passed(ruling)), keeps=((sent, sent),), given=("A10",))
             ]
         else:
             found.append(Onward(sent, route, (before,), given=("A10",)))
     return found or no_way(node, packet, packet.dst)
 
 
-def _new(node: Esg, arrival: Arrival, ingress: Interface) -> Sequence[Outcome]:
+def _opened(node: Esg, arrival: Arrival, packet: Packet, *done: Decision) -> Sequence[Outcome]:
+    """Out of a tunnel: what was inside comes in by the same vNIC, like any other packet."""
+    found = opened(node, arrival, packet)
+    if not isinstance(found, tuple):
+        return found
+    inner, opening = found
+    done = (*done, opening)
+    within = arrival._replace(packet=inner)
+    reply = established(within, node)
+    if reply is not None:
+        return _established(node, within, reply, *done)
+    if arrival.ingress is None or not node.firewall.enabled:
+        return _open(node, within, *done)
+    if arrival.replying and inner.protocol == "tcp":
+        return _stray(node, inner)
+    return _new(node, within, arrival.ingress, *done)
+
+
+def _new(node: Esg, arrival: Arrival, ingress: Interface, *done: Decision) -> Sequence[Outcome]:
     """The first packet of a connection."""
     packet, inner = arrival.packet, arrival.packet
-    done: tuple[Decision, ...] = ()
     rule = node.dnat.first(
         ingress.index, packet.protocol, (packet.dst, packet.dport), (packet.src, packet.sport)
     )
@@ -74,10 +122,12 @@ def _new(node: Esg, arrival: Arrival, ingress: Interface) -> Sequence[Outcome]:
         if rule.doubt or rule.address is None:
             return _unclear(node, packet, rule)
         inner = packet._replace(dst=rule.address, dport=packet.dport if rule.port is None else rule.port)
-        done = (Decision(What.DNAT, rule),)
+        done = (*done, Decision(What.DNAT, rule))
     if inner.dst in node.addresses:
         ruling = node.firewall.decide(_question(packet, inner, packet.src, ingress.groups, _ITSELF))
-        return _stopped(node, packet, ruling, *done) or _to_itself(node, inner, *done, _passed(ruling))
+        return _stopped(node, packet, ruling, *done) or _to_itself(
+            node, arrival, inner, *done, _passed(ruling)
+        )
     found = [
         outcome
         for route in ways(node, inner.dst)
@@ -100,6 +150,10 @@ def _through(
     rule = node.snat.first(egress.index, inner.protocol, (inner.src, inner.sport), (inner.dst, inner.dport))
     if rule is not None and rule.address is not None:
         outer = inner._replace(src=rule.address, sport=inner.sport if rule.port is None else rule.port)
+    end = _tunnel_for(node, inner)
+    hidden = end is not None and outer.src != inner.src and end.takes(inner.src, inner.dst)
+    if hidden and arrival.knobs.reading("A1") == "selectors, then SNAT":
+        rule, outer = None, inner
     source = inner.src
     if outer.src != inner.src and arrival.knobs.reading("A2") == "after SNAT":
         source = outer.src
@@ -116,28 +170,50 @@ def _through(
     back = ways(node, packet.src)
     if all(way.interface != ingress.name for way in back):
         given = (*given, "A11")  # a strict filter would drop it
-    return [Onward(outer, route, done, keeps=True, given=given)]
+    keeps = ((outer, packet),)
+    if end is None or _lets_go(node, arrival, end):
+        return [Onward(outer, route, done, keeps=keeps, given=given)]
+    return [
+        item._replace(keeps=keeps, given=given) if isinstance(item, Onward) else item
+        for item in through(node, arrival, outer, end, *done)
+    ]
 
 
-def _to_itself(node: Esg, packet: Packet, *done: Decision) -> Sequence[Outcome]:
-    """Behind the firewall: the DNS relay, or nothing that answers (rule 8: a reset)."""
+def _lets_go(node: Esg, arrival: Arrival, end: Ipsec) -> bool:
+    """A tunnel that is down and keeps no policies: its packets leave in clear text (rule 7)."""
+    return not end.policies_stay and bool(arrival.tunnel(node, end).down)
+
+
+def _to_itself(node: Esg, arrival: Arrival, packet: Packet, *done: Decision) -> Sequence[Outcome]:
+    """Behind the firewall: IKE, ESP, the DNS relay, or nothing that answers (rule 8: a reset)."""
     relay = node.relay
+    if packet.inside is not None:
+        return _opened(node, arrival, packet, *done)
+    if arrival.replying and not node.firewall.enabled:  # its own socket waits, whoever tracks connections
+        return [Arrived(packet, (*done, Decision(What.RECEIVED)))]
+    if negotiates(node, packet) or speaks(node, packet):
+        keeps = ((packet, arrival.packet),) if node.firewall.enabled else ()
+        return [Arrived(packet, (*done, Decision(What.RECEIVED)), keeps=keeps)]
     asked = packet.protocol in {"udp", "tcp"} and relay is not None and packet.dport == relay.port
     if relay is None or not asked or packet.dst not in relay.listeners:
         return ended(node, packet, Verdict.REFUSED, f"nothing answers at {packet.destination}", *done)
     if not relay.forwarders:
         return ended(node, packet, Verdict.REFUSED, "the DNS relay has no forwarder", *done, ground=relay)
     decided = (*done, Decision(What.RELAYED, relay))
-    return [Arrived(packet, decided, keeps=node.firewall.enabled, asks=relay.forwarders)]
+    keeps = ((packet, arrival.packet),) if node.firewall.enabled else ()
+    asks = tuple(Backend(address, packet.dport) for address in relay.forwarders)
+    return [Arrived(packet, decided, keeps=keeps, asks=asks)]
 
 
 def dlr(node: Dlr, arrival: Arrival) -> Sequence[Outcome]:
     """It routes in the sender's host, which was not observed; its firewall sees the uplinks (rule 13)."""
     packet, firewall = arrival.packet, node.firewall
     if packet.dst in node.addresses:
+        if speaks(node, packet):
+            return [Arrived(packet, (Decision(What.RECEIVED),))]
         return ended(node, packet, Verdict.REFUSED, f"nothing answers at {packet.destination}")
-    reply = arrival.known.get((node.name, packet[:5]))
-    outcomes = forward(node, packet) if reply is None else _established(node, packet, reply)
+    reply = established(arrival, node)
+    outcomes = forward(node, packet) if reply is None else _established(node, arrival, reply)
     return [
         checked
         for outcome in outcomes
@@ -158,7 +234,7 @@ def _at_uplink(node: Dlr, firewall: Firewall, arrival: Arrival, outcome: Onward)
         return _stray(node, packet)
     ruling = firewall.decide(_question(packet, packet, packet.src, came, egress.groups))
     return _stopped(node, packet, ruling, *outcome.decisions) or [
-        outcome._replace(decisions=(*outcome.decisions, _passed(ruling)), keeps=True)
+        outcome._replace(decisions=(*outcome.decisions, _passed(ruling)), keeps=((packet, packet),))
     ]
 
 

@@ -1,27 +1,50 @@
 """What goes into a node and what comes out of it, for the pipelines of all kinds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from ipaddress import IPv4Network
+from types import MappingProxyType
 from typing import NamedTuple
 
+from hopbook.network.encapsulation import wrapped
 from hopbook.network.facts import ASSUMPTIONS
-from hopbook.network.nodes import Interface, Node, ReversePath
-from hopbook.network.packet import Packet, ip
+from hopbook.network.ipsec import Ipsec
+from hopbook.network.nodes import Backend, Interface, Node, ReversePath
+from hopbook.network.packet import Inside, Packet, ip
 from hopbook.network.routes import Route
 from hopbook.trace.verdict import Decision, End, Ground, Known, Verdict, What
+
+BGP_PORT = 179
 
 
 class Knobs:
     """The reading of each inferred rule, and which of them were asked on the way."""
 
     def __init__(self, chosen: Mapping[str, str] | None = None) -> None:
-        self._chosen = dict(chosen or {})
+        self.chosen = dict(chosen or {})
         self.asked: dict[str, str] = {}
 
     def reading(self, knob: str) -> str:
         """The chosen reading, else the one that the reference holds for true."""
-        value = self._chosen.get(knob, ASSUMPTIONS[knob].values[0])
+        value = self.chosen.get(knob, ASSUMPTIONS[knob].values[0])
         self.asked[knob] = value
         return value
+
+
+class Tunnel(NamedTuple):
+    """Whether an IPsec tunnel is up, and what its packets look like from one end.
+
+    Attributes:
+        down: Why it is not; empty: it is up.
+        outer: Source, destination and ports of this end's packets, without anything inside.
+        known: What the nodes between the ends remember of the tunnel's own connection.
+        inside, beyond: The traffic selectors that both ends agreed on, as this end sees them.
+    """
+
+    down: str
+    outer: Packet | None = None
+    known: Known = MappingProxyType({})
+    inside: tuple[IPv4Network, ...] = ()
+    beyond: tuple[IPv4Network, ...] = ()
 
 
 class Arrival(NamedTuple):
@@ -32,32 +55,46 @@ class Arrival(NamedTuple):
     known: Known
     knobs: Knobs
     replying: bool = False  # it is on a way back
+    tunnel: Callable[[Node, Ipsec], Tunnel] = lambda _node, end: Tunnel(f"nobody looked at {end.name}")
+
+
+Translated = tuple[tuple[Packet, Packet], ...]
+"""Connections that a node remembers: each packet as it left, and as it came."""
 
 
 class Onward(NamedTuple):
-    """The packet leaves by a route. `keeps`: the node remembers the connection."""
+    """The packet leaves by a route.
+
+    Attributes:
+        keeps: The connections that the node remembers.
+        learns: What other nodes remember of a tunnel's connection that the packet now travels in.
+        limit: The largest innermost packet that a tunnel device takes, in bytes.
+    """
 
     packet: Packet
     route: Route
     decisions: tuple[Decision, ...]
-    keeps: bool = False
+    keeps: Translated = ()
     given: tuple[str, ...] = ()
+    learns: Known = MappingProxyType({})
+    limit: int | None = None
 
 
 class Arrived(NamedTuple):
     """The packet is where it was going.
 
     Attributes:
-        asks: Addresses that the node asks in turn, on a connection of its own.
+        asks: Where the node opens a connection of its own to, in turn.
         proxies: It opens a connection of its own to what was asked for.
     """
 
     packet: Packet
     decisions: tuple[Decision, ...]
-    keeps: bool = False
+    keeps: Translated = ()
     given: tuple[str, ...] = ()
-    asks: tuple[int, ...] = ()
+    asks: tuple[Backend, ...] = ()
     proxies: bool = False
+    learns: Known = MappingProxyType({})
 
 
 class Ended(NamedTuple):
@@ -104,11 +141,36 @@ def forward(node: Node, packet: Packet, *before: Decision) -> Sequence[Outcome]:
     return [Onward(packet, route, (*before, Decision(What.ROUTE, route))) for route in routes]
 
 
-def suspects(node: Node, arrival: Arrival) -> bool:
-    """Rule 11: whether the reverse path filter drops the packet."""
+def suspects(node: Node, arrival: Arrival, back: Sequence[Route]) -> bool:
+    """Rule 11: whether the reverse path filter drops the packet; `back` are the routes to its source."""
     if node.reverse_path is ReversePath.OFF or arrival.ingress is None:
         return False
-    back = ways(node, arrival.packet.src)
     if node.reverse_path is ReversePath.LOOSE:
         return not back
     return all(route.interface != arrival.ingress.name for route in back)
+
+
+def established(arrival: Arrival, node: Node) -> Packet | None:
+    """The packet as the node's connection tracking translates it back; None where it knows no connection."""
+    packet = arrival.packet
+    reply = arrival.known.get((node.name, packet[:5]))
+    return None if reply is None else reply._replace(size=packet.size, inside=packet.inside)
+
+
+def into_tunnel(
+    node: Node, end: Ipsec, tunnel: Tunnel, packet: Packet, by: str
+) -> tuple[Packet, Sequence[Route]]:
+    """What carries a packet through a tunnel that is up, and the ways by which that leaves."""
+    if tunnel.outer is None:
+        message = f"{end.name} is up and has no outer header"
+        raise ValueError(message)
+    outer = wrapped(Inside(packet, by, end.name), tunnel.outer.src, tunnel.outer.dst)
+    outer = outer._replace(sport=tunnel.outer.sport, dport=tunnel.outer.dport)
+    return outer, ways(node, outer.dst)
+
+
+def speaks(node: Node, packet: Packet) -> bool:
+    """Whether a packet is for the node's BGP process, from one of its neighbours."""
+    if node.speaker is None or packet.protocol != "tcp" or packet.dport != BGP_PORT:
+        return False
+    return any((peer.local, peer.address) == (packet.dst, packet.src) for peer in node.speaker.peers)

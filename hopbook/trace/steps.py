@@ -1,14 +1,17 @@
 """Whether the hops of a trace are what a documented step says."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from hopbook.network.nodes import Medium, Network
-from hopbook.network.packet import ip
-from hopbook.trace.places import CLUSTER
+from hopbook.network.packet import Packet, ip
+from hopbook.network.routes import Route
+from hopbook.trace import conditions, places
+from hopbook.trace.branches import Fork, fork
 from hopbook.trace.traffic import Case, Deviation, HopIs, NameIs, Owns, Step
-from hopbook.trace.verdict import Hop, Path, Verdict, What
-from hopbook.trace.words import said
+from hopbook.trace.verdict import Decision, Hop, Path, Verdict, What
+from hopbook.trace.words import bare, said
 
 
 class Met(StrEnum):
@@ -17,7 +20,7 @@ class Met(StrEnum):
     MET = "met"
     NOT_MET = "not met"
     UNKNOWN = "unknown"
-    LATER = "later"  # not asked yet, because what it speaks of is not there
+    LATER = "later"  # not asked: what it speaks of is not there yet, or the path takes the other branch
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +55,23 @@ class Judge:
         return StepResult(step.cites, step.says, met, evidence, step.deviation, hop)
 
     def _met(self, step: Step) -> tuple[Met, str]:
-        if CLUSTER in step.when and CLUSTER not in self.network.facts:
-            return Met.LATER, "the cluster is not installed"
+        later = conditions.lacking(step.when, self.network)
+        if later:
+            return Met.LATER, later
         absent = self._undeclared(step)
         if absent:
-            return Met.UNKNOWN, f"the site does not declare {absent}"
+            return Met.UNKNOWN, places.lacking(absent)
+        if step.where is not None:
+            taken, why = fork(step.where, self.case.spots, self.network, self.path)
+            if taken is not Fork.TAKEN:
+                return self._elsewhere(taken, why)
         return self._evidence(step)
+
+    def _elsewhere(self, taken: Fork, why: str) -> tuple[Met, str]:
+        """A step of a branch that the path does not take, or of which that cannot be said."""
+        if taken is Fork.UNKNOWN:
+            return Met.UNKNOWN, why
+        return (Met.LATER, why) if taken is Fork.OTHER else self._missed(why)
 
     def _evidence(self, step: Step) -> tuple[Met, str]:
         if step.hop is not None:
@@ -72,17 +86,21 @@ class Judge:
 
     def _undeclared(self, step: Step) -> str:
         hop = step.hop or step.absent
-        named = (hop.node, hop.dnat) if hop is not None else ()
-        return next((place for place in named if place is not None and not self.case.spots.get(place)), "")
+        named = [*(hop.places if hop is not None else ()), *(step.where.between if step.where else ())]
+        return next((place for place in named if not self.case.spots.get(place)), "")
 
     def _hop(self, wanted: HopIs) -> tuple[Met, str]:
         for number, (leg, back, hop) in enumerate(self.path.hops):
             if number >= self.at and self._is(wanted, leg, hop, back=back):
                 self.at = number
                 return Met.MET, f"{hop.node.name}: {'; '.join(said(hop))}"
+        return self._missed("no hop does that")
+
+    def _missed(self, why: str) -> tuple[Met, str]:
+        """There is no such hop; where the packet did not get through, that is why."""
         end = self.path.end
         if end.verdict is Verdict.DELIVERED:
-            return Met.NOT_MET, "no hop does that"
+            return Met.NOT_MET, why
         met = Met.UNKNOWN if end.verdict is Verdict.INSUFFICIENT else Met.NOT_MET
         return met, f"{end.node}: {end.reason}"
 
@@ -96,27 +114,45 @@ class Judge:
 
     def _is(self, wanted: HopIs, leg: int, hop: Hop, *, back: bool) -> bool:
         """Whether a hop is what is wanted in every field that is given."""
+        return leg == wanted.leg and back == (wanted.way == "back") and all(self._checks(wanted, hop))
+
+    def _checks(self, wanted: HopIs, hop: Hop) -> Iterator[bool]:
         kinds = {decision.what for decision in hop.decisions}
         segment = self.network.segments[hop.egress.segment] if hop.egress is not None else None
-        checks = (
-            leg == wanted.leg and back == (wanted.way == "back"),
-            wanted.node is None or hop.node.name in {spot.node for spot in self.case.spots[wanted.node]},
-            wanted.arrives_by in {None, hop.ingress and hop.ingress.role},
-            wanted.leaves_by in {None, hop.egress and hop.egress.role},
-            wanted.dnat is None or (What.DNAT in kinds and self._at(hop.after.dst, wanted.dnat)),
-            wanted.snat is None
-            or (What.SNAT in kinds and hop.egress is not None and hop.egress.role == wanted.snat),
-            not wanted.un_nat or (What.CONNECTION in kinds and hop.before != hop.after),
-            wanted.firewall is None or (What.FILTER in kinds and What.DROPPED not in kinds),
-            wanted.does is None or wanted.does in kinds,
-            wanted.over is None or (segment is not None and segment.medium is Medium(wanted.over)),
+        yield wanted.node is None or self._node(hop.node.name, wanted.node)
+        yield wanted.arrives_by in {None, hop.ingress and hop.ingress.role}
+        yield wanted.leaves_by in {None, hop.egress and hop.egress.role}
+        yield wanted.dnat is None or (What.DNAT in kinds and self._at(bare(hop).dst, wanted.dnat))
+        yield wanted.snat is None or (
+            What.SNAT in kinds and hop.egress is not None and hop.egress.role == wanted.snat
         )
-        return all(checks)
+        yield not wanted.un_nat or (What.CONNECTION in kinds and hop.before != hop.after)
+        yield wanted.firewall is None or (What.FILTER in kinds and What.DROPPED not in kinds)
+        yield wanted.does is None or wanted.does in kinds or _reached(wanted, hop)
+        yield wanted.over is None or (segment is not None and segment.medium is Medium(wanted.over))
+        yield wanted.route is None or any(_by(wanted.route, decision) for decision in hop.decisions)
+        yield wanted.source is None or self._at(hop.after.innermost.src, wanted.source)
+        yield from self._wrapping(wanted, hop)
+
+    def _wrapping(self, wanted: HopIs, hop: Hop) -> Iterator[bool]:
+        outer = hop.after
+        yield wanted.encapsulates is None or _does(hop, What.ENCAPSULATED, outer, wanted.encapsulates)
+        yield wanted.decapsulates is None or _does(hop, What.DECAPSULATED, hop.before, wanted.decapsulates)
+        yield wanted.around is None or outer.layers[1:2] == (wanted.around,)
+        for place, number in ((wanted.tunnel_from, outer.src), (wanted.tunnel_to, outer.dst)):
+            yield place is None or (outer.inside is not None and self._at(number, place))
+
+    def _node(self, name: str, place: str) -> bool:
+        return any(spot.node == name for spot in self.case.spots[place])
 
     def _at(self, address: int, place: str) -> bool:
-        return any(
-            spot.address is not None and int(spot.address) == address for spot in self.case.spots[place]
-        )
+        """Whether an address is the place's: the one that it is meant by, else any of its node."""
+        for spot in self.case.spots.get(place, ()):
+            node = self.network.nodes.get(spot.node)
+            own = node.addresses if node is not None and spot.address is None else frozenset()
+            if address in own or (spot.address is not None and int(spot.address) == address):
+                return True
+        return False
 
     def _name(self, wanted: NameIs) -> tuple[Met, str]:
         name = self.case.names.get(wanted.of)
@@ -136,6 +172,24 @@ class Judge:
                 for address in interface.addresses:
                     if self._at(address, wanted.address) and interface.role == wanted.role:
                         return Met.MET, f"{spot.node}: {ip(address)} is on {interface.name}"
-        if not self.case.spots.get(wanted.address):
-            return Met.UNKNOWN, f"the site does not declare {wanted.address}"
+        unknown = [place for place in (wanted.node, wanted.address) if not self.case.spots.get(place)]
+        if unknown:
+            return Met.UNKNOWN, places.lacking(unknown[0])
         return Met.NOT_MET, f"no {wanted.role} interface of {wanted.node} has it"
+
+
+def _reached(wanted: HopIs, hop: Hop) -> bool:
+    """A connection that something ends to open another reached it, too."""
+    return wanted.does == "received" and any(item.what is What.RELAYED for item in hop.decisions)
+
+
+def _does(hop: Hop, what: What, packet: Packet, kind: str) -> bool:
+    return packet.layers[:1] == (kind,) and any(item.what is what for item in hop.decisions)
+
+
+def _by(kind: str, decision: Decision) -> bool:
+    """Whether a route of that kind decided."""
+    route = decision.ground
+    if decision.what not in {What.ROUTE, What.SENT} or not isinstance(route, Route):
+        return False
+    return kind == "default" if not route.prefix.prefixlen else kind == route.origin

@@ -10,14 +10,14 @@ from itertools import groupby
 from typing import Any
 
 from hopbook.network.facts import ASSUMPTIONS
-from hopbook.network.packet import Packet, ip
+from hopbook.network.packet import FULL_SEGMENT, Inside, Packet, ip
 from hopbook.trace.steps import Met
 from hopbook.trace.verdict import Decision, Hop, Path, Trace, Verdict, What
 from hopbook.trace.verify import Verification
 from hopbook.trace.words import phrase
 
 WIDTH = 110
-_NAMES = 22  # columns of a node's name, so that the rest has room
+_NAMES = 24  # columns of a node's name, so that the rest has room
 _MARK = {Met.MET: "✓", Met.NOT_MET: "✗", Met.UNKNOWN: "?", Met.LATER: "·"}
 
 
@@ -80,21 +80,35 @@ def _ending(verification: Verification) -> str:
 def _path(verification: Verification, trace: Trace) -> Iterator[str]:
     path = trace.worst
     real = verification.traces[0].end
-    names = min(max((len(hop.node.name) for _, _, hop in path.hops), default=0), _NAMES)
+    names = min(max((len(_where(hop)) for _, _, hop in path.hops), default=0), _NAMES)
     sides = max((len(_sides(hop)) for _, _, hop in path.hops), default=0)
     leg_before, back_before = 1, False
     for number, (leg, back, hop) in enumerate(path.hops, start=1):
         if (leg, back) != (leg_before, back_before):
             yield f"  {'back' if back else 'there'}" + (f", leg {leg}" if len(path.legs) > 1 else "")
             leg_before, back_before = leg, back
-        head = f"  {number:3} {_cut(hop.node.name, names):{names}}  {_sides(hop):{sides}}  "
+        head = f"  {number:3} {_cut(_where(hop), names):{names}}  {_sides(hop):{sides}}  "
         yield from _hop(head, hop)
         if verification.as_if and not back and hop.node.name == real.node and real.sought == hop.after.dst:
             yield f"    · {real.reason} yet; from here as if somebody did"
     if path.end.verdict is not Verdict.DELIVERED:
         mark = _MARK[Met.LATER if verification.met else Met.NOT_MET]
         yield from _wrapped(f"{mark} {path.end.verdict} at {path.end.node}: {path.end.reason}", "    ")
+    yield from _sizes(path)
     yield from _others(trace)
+
+
+def _sizes(path: Path) -> Iterator[str]:
+    """The size of the packets of a transfer, where it is less than full."""
+    for number, leg in enumerate(path.legs, start=1):
+        if 0 < leg.mtu < FULL_SEGMENT:
+            which = f" on leg {number}" if len(path.legs) > 1 else ""
+            yield f"    · packets of at most {leg.mtu} bytes{which}"
+
+
+def _where(hop: Hop) -> str:
+    """The node; of a distributed router also in which host it routed."""
+    return f"{hop.node.name} in {hop.host}" if hop.host else hop.node.name
 
 
 def _others(trace: Trace) -> Iterator[str]:
@@ -125,20 +139,23 @@ def _hop(head: str, hop: Hop) -> Iterator[str]:
         longer = f"{line}; {said}" if line else said
         more = list(dict.fromkeys([*events, *([event] if event else [])]))
         if line and len(longer) + len(_events(more)) + 1 > room:
-            yield _flush(head, line, events)
+            yield from _flush(head, line, events)
             head, line, events = " " * len(head), said, [event] if event else []
         else:
             line, events = longer, more
     if line:
-        yield _flush(head, line, events)
+        yield from _flush(head, line, events)
     elif head.strip():
         yield head.rstrip()
 
 
-def _flush(head: str, line: str, events: Sequence[str]) -> str:
+def _flush(head: str, line: str, events: Sequence[str]) -> Iterator[str]:
+    """What fits beside the events, and below it what does not."""
     shown = _events(events)
-    fits = textwrap.shorten(line, max(WIDTH - len(head) - len(shown) - 1, 20), placeholder=" …")
-    return f"{head}{fits:{max(WIDTH - len(head) - len(shown), 0)}}{shown}".rstrip()
+    room = WIDTH - len(head) - len(shown)
+    for part in textwrap.wrap(line, max(room - 1, 20), break_on_hyphens=False):
+        yield f"{head}{part:{max(room, 0)}}{shown}".rstrip()
+        head, shown = " " * len(head), ""
 
 
 def _events(events: Sequence[str]) -> str:
@@ -162,7 +179,11 @@ def _steps(verification: Verification) -> Iterator[str]:
 
 def _wrapped(text: str, indent: str, hanging: int = 0) -> list[str]:
     return textwrap.wrap(
-        text, WIDTH, initial_indent=indent, subsequent_indent=" " * (hanging or len(indent) + 2)
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=" " * (hanging or len(indent) + 2),
+        break_on_hyphens=False,
     )
 
 
@@ -211,11 +232,13 @@ def _path_data(path: Path) -> dict[str, Any]:
         "ended_at": path.end.node,
         "returning": path.returning,
         "reason": path.end.reason,
+        "legs": [{"leg": number, "mtu": leg.mtu or None} for number, leg in enumerate(path.legs, start=1)],
         "hops": [
             {
                 "leg": leg,
                 "way": "back" if back else "there",
                 "node": hop.node.name,
+                "host": hop.host or None,
                 "in": hop.ingress.role if hop.ingress is not None else None,
                 "out": hop.egress.role if hop.egress is not None else None,
                 "before": _packet(hop.before),
@@ -248,4 +271,12 @@ def _packet(packet: Packet) -> dict[str, Any]:
         "destination": ip(packet.dst),
         "destination_port": packet.dport,
         "bytes": packet.size,
+        "inside": _inside(packet.inside),
     }
+
+
+def _inside(inside: Inside | None) -> dict[str, Any] | None:
+    """What an encapsulated packet carries."""
+    if inside is None:
+        return None
+    return {"by": inside.by, "tunnel": inside.tunnel, "packet": _packet(inside.packet)}

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Protocol
 
 from hopbook.network.facts import Fact
-from hopbook.network.nodes import Interface, Node
+from hopbook.network.nodes import Dlr, Esg, Interface, Node
 from hopbook.network.packet import Packet
 
 
@@ -36,6 +36,9 @@ class What(StrEnum):
     ROUTE = "route"
     FILTER = "firewall"
     SNAT = "SNAT"
+    SWITCHED = "switched"  # on layer 2, unchanged
+    ENCAPSULATED = "encapsulated"
+    DECAPSULATED = "decapsulated"
     SENT = "sent"
     RECEIVED = "received"
     RELAYED = "relayed"
@@ -72,6 +75,8 @@ class Hop:
         after: The packet as it left, or as it was when it ended here.
         room: Bytes that the segment behind it has left, encapsulation counted; None where it ended.
         given: Ids of the assumptions that what it did rests on.
+        host: For a DLR, the ESXi host in which it routed; empty where that is not known.
+        fits: The largest innermost packet in bytes that the segment behind it carries; None where it ended.
     """
 
     node: Node
@@ -82,6 +87,8 @@ class Hop:
     decisions: tuple[Decision, ...]
     room: int | None = None
     given: tuple[str, ...] = ()
+    host: str = ""
+    fits: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +124,26 @@ class Walk:
 
     @property
     def stateful(self) -> frozenset[str]:
-        """The nodes that keep the connection and were passed."""
-        return frozenset(node for node, _ in self.known)
+        """The nodes without which the reply is not understood: firewalls, and those that translated."""
+        firewalls = {hop.node.name for hop in self.hops if isinstance(hop.node, Esg | Dlr)}
+        return frozenset(
+            node
+            for (node, reply), came in self.known.items()
+            if node in firewalls or (came[:5] != reply and node in {hop.node.name for hop in self.hops})
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One connection: the way there and, where it arrived, the way back."""
+    """One connection: the way there and, where it arrived, the way back.
+
+    Attributes:
+        mtu: The largest packet of a TCP transfer in bytes, by both ends and every hop; 0: not asked.
+    """
 
     there: Walk
     back: Walk | None = None
+    mtu: int = 0
 
 
 @dataclass(frozen=True)

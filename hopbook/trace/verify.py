@@ -14,7 +14,7 @@ back. Only the second shows a missing SNAT of replies, and it judges the documen
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hopbook.network.facts import ASSUMPTIONS
 from hopbook.network.nodes import Network
@@ -25,7 +25,7 @@ from hopbook.trace.verdict import Trace, Verdict
 from hopbook.trace.walk import trace
 
 _UNKNOWN = frozenset({Verdict.INSUFFICIENT, Verdict.MISMATCH})
-_WORST_FIRST = (Met.NOT_MET, Met.UNKNOWN, Met.LATER, Met.MET)
+_WORST_FIRST = (Met.NOT_MET, Met.UNKNOWN, Met.MET, Met.LATER)  # met on one path, not asked on another: met
 
 
 @dataclass(frozen=True)
@@ -156,12 +156,15 @@ def _given(traces: Sequence[Trace], accepted: Collection[str]) -> tuple[str, ...
 
 
 def _steps(case: Case, network: Network, traces: Sequence[Trace]) -> tuple[StepResult, ...]:
-    """Each step as the worst of all paths and readings has it."""
+    """Each step as the worst of all paths and readings has it; `hop` is of the first path, which is shown."""
     columns = []
     for item in traces:
         for path in item.paths:
             judge = Judge(case, network, path)
             columns.append([judge.judge(step) for step in case.variant.steps])
-    return tuple(
-        min(row, key=lambda step: _WORST_FIRST.index(step.met)) for row in zip(*columns, strict=True)
-    )
+    return tuple(_worst(row) for row in zip(*columns, strict=True))
+
+
+def _worst(row: Sequence[StepResult]) -> StepResult:
+    found = min(row, key=lambda step: _WORST_FIRST.index(step.met))
+    return found if found is row[0] else replace(found, hop=0)

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from hopbook.site.load import read_site
+from hopbook.site.model import Join
 from hopbook.site.rules import RULES
 from hopbook.steps import icp
+from hopbook.trace.traffic import Traffic, read_traffic
 from tasks import files
 
 STEPS = {
@@ -73,6 +75,57 @@ def test_every_traffic_exists_and_cites_the_statement(document: dict[str, Any]) 
                 continue
             cited = set(cites(files.traffic_document(name).data))
             assert any(covers(each, statement) for each in cited), f"{name} does not cite {statement}"
+
+
+TRAFFICS = {
+    "internet-to-iks-web": [f"T1.{number}" for number in range(1, 7)],
+    "internet-to-icp-web": [f"T2.{number}" for number in range(1, 7)],
+    "iks-web-to-database": [f"T3.{number}" for number in range(1, 11)],
+    "icp-web-to-database": [f"T4.{number}" for number in range(1, 10)],
+    "enterprise-to-vm": [f"T5.{number}" for number in range(1, 8)],
+}
+
+
+def traffic(name: str) -> Traffic:
+    return read_traffic(files.traffic_document(name))
+
+
+@pytest.mark.parametrize("name", TRAFFICS)
+def test_each_way_of_a_traffic_has_every_documented_step_in_order(name: str) -> None:
+    for variant in traffic(name).variants:
+        there = [step for step in variant.steps if step.hop is None or step.hop.way == "there"]
+        cited = [step.cites for step in there if step.cites.startswith("T")]
+        assert list(dict.fromkeys(cited)) == TRAFFICS[name], variant.name
+
+
+def test_each_of_the_five_ways_to_join_a_cluster_is_a_way_to_the_database() -> None:
+    ways = [variant.when for variant in traffic("iks-web-to-database").variants]
+    assert [when for when in ways if when != ("database.on=extended-network",)] == [
+        (f"iks.join={how}",) for how in ("vlan-bgp", "static-routes", "static-dnat", "bcr-bgp", "vpn")
+    ]
+    assert {when for (when,) in ways[1:]} == {f"iks.join={how}" for how in Join}
+
+
+def test_no_documented_step_waits_for_later() -> None:
+    for name in TRAFFICS:
+        assert not [step.cites for way in traffic(name).variants for step in way.steps if step.later]
+
+
+def test_a_documented_step_deviates_where_the_document_says_so_here(document: dict[str, Any]) -> None:
+    """And nowhere else; each of them with what the document has, what is so, and why."""
+    deviating: set[str] = set()
+    for name in TRAFFICS:
+        for step in (step for way in traffic(name).variants for step in way.steps):
+            if step.deviation is not None:
+                assert all((step.deviation.document, step.deviation.reality, step.deviation.because))
+                deviating.add(step.cites)
+    told = {statement for statement, entry in document.items() if "deviation" in entry}
+    assert {cites for cites in deviating if cites.startswith("T")} == {
+        item for item in told if item.startswith("T")
+    }
+    assert not [
+        statement for statement, entry in document.items() if statement.startswith("T") and "open" in entry
+    ]
 
 
 def test_every_step_exists_and_cites_the_statement(document: dict[str, Any]) -> None:

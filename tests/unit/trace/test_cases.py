@@ -18,7 +18,7 @@ CASES: list[dict[str, Any]] = [
     for case in yaml.safe_load(path.read_text(encoding="utf-8"))
 ]
 WORDS = {"case", "site", "without", "above", "change", "policy", "from", "to"}
-WORDS |= {"verdict", "at", "by", "way", "reason"}
+WORDS |= {"verdict", "at", "by", "way", "reason", "mtu"}
 
 
 def resource(fields: dict[str, Any]) -> Resource:
@@ -50,6 +50,7 @@ def test_case(case: dict[str, Any], lab_with: Callable[..., Any]) -> None:
     assert found.end.node == case.get("at", found.end.node), shown
     assert case.get("reason", "") in found.end.reason, shown
     assert found.worst.returning is (case.get("way") == "back" or case["verdict"] == "asymmetric return")
+    assert found.worst.legs[0].mtu == case.get("mtu", found.worst.legs[0].mtu), shown
     if "by" in case:
         titles = {d.ground.title for _, _, hop in found.worst.hops for d in hop.decisions if d.ground}
         assert case["by"] in titles, shown

@@ -15,7 +15,7 @@ from hopbook.trace.walk import trace
 
 def test_an_esg_drops_a_reply_whose_request_it_did_not_see(lab: Any) -> None:
     node = lab.network().nodes["icp-esg"]
-    reply = lab.packet("client", "10.95.40.71:8443").reply()
+    reply = lab.packet("client", "192.168.20.10:8443").reply()
     (outcome,) = process(node, Arrival(reply, node.interfaces["transit"], {}, Knobs(), replying=True))
     assert isinstance(outcome, Ended)
     assert outcome.end.verdict == "asymmetric return"
@@ -49,7 +49,7 @@ def test_vxlan_needs_fifty_bytes_more(lab: Any) -> None:
     lab = lab.changed("icp-dlr/nodes", lambda part: replace(part, mtu=9000))
     network = lab.network()
     fits, larger = (
-        Packet(int(IPv4Address("192.168.20.1")), int(IPv4Address("192.168.20.10")), "tcp", 40000, 8443, size)
+        Packet(int(IPv4Address("192.168.20.1")), int(IPv4Address("192.168.20.10")), "udp", 40000, 8443, size)
         for size in (8950, 8951)
     )
     assert trace(network, fits, "icp-dlr").worst.legs[0].there.hops[0].room == 0

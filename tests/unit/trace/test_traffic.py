@@ -1,12 +1,18 @@
 """The files of `runbooks/traffic/`, and what is refused in one."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
 
 from hopbook.errors import InvalidInput
 from hopbook.site.document import read_document
+from hopbook.site.model import Join, Site
+from hopbook.trace import conditions
+from hopbook.trace.clusters import Spot
+from hopbook.trace.places import spots
 from hopbook.trace.traffic import Traffic, expand, read_traffic
 
 GOOD: dict[str, Any] = {
@@ -29,7 +35,7 @@ def test_every_file_is_named_like_its_traffic_and_expands(lab: Any, traffics: di
     assert {"internet-to-icp-web", "icp-node-to-registry", "icp-node-to-dns"} <= traffics.keys()
     for name, traffic in traffics.items():
         assert traffic.traffic == name
-        expected = "icp.egress=proxy" not in traffic.when
+        expected = not {"icp.egress=proxy", "iks.join=vpn"} & set(traffic.when)
         assert bool(expand(traffic, lab.site)) is expected, name
 
 
@@ -37,7 +43,19 @@ def test_every_statement_is_cited_by_a_step(traffics: dict[str, Traffic]) -> Non
     cited = {
         step.cites for traffic in traffics.values() for variant in traffic.variants for step in variant.steps
     }
-    assert {"S2", "S3", "S4", "S5", "S6", *(f"T2.{number}" for number in range(1, 7))} <= cited
+    documented = ((1, 6), (2, 6), (3, 10), (4, 9), (5, 7))
+    assert {f"T{traffic}.{step}" for traffic, last in documented for step in range(1, last + 1)} <= cited
+    assert {
+        "S2",
+        "S3",
+        "S4",
+        "S5",
+        "S6",
+        *(f"S{number}" for number in range(7, 15)),
+        "S16",
+        "S20",
+        "S24",
+    } <= cited
 
 
 @pytest.mark.parametrize(
@@ -52,6 +70,29 @@ def test_every_statement_is_cited_by_a_step(traffics: dict[str, Traffic]) -> Non
             "exactly one of hop, absent, name, owns, later",
         ),
         (with_(step={"cites": "S5", "says": "it goes", "hop": {"flies": True}}), "flies"),
+        (with_(step={"cites": "S5", "says": "x", "hop": {"encapsulates": "GRE"}}), "encapsulates"),
+        (with_(step={"cites": "S5", "says": "x", "hop": {"source": "icp.nobody"}}), "icp.nobody is no place"),
+        (
+            with_(step={"cites": "S5", "says": "x", "hop": {}, "where": {"between": ["esg", "dlr"]}}),
+            "exactly one of",
+        ),
+        (
+            with_(
+                step={
+                    "cites": "S5",
+                    "says": "x",
+                    "hop": {},
+                    "where": {"between": ["esg", "dlr"], "host": "same", "worker": "other"},
+                }
+            ),
+            "exactly one of worker, subnet, host",
+        ),
+        (
+            with_(
+                step={"cites": "S5", "says": "x", "hop": {}, "where": {"between": ["esg"], "host": "same"}}
+            ),
+            "between",
+        ),
         (with_(variants=[]), "variants"),
         (with_(variants=[{"expect": "sometimes"}]), "expect"),
     ],
@@ -91,3 +132,110 @@ def test_the_first_variant_that_holds_is_the_sites(
     proxy = lab_with(icp__egress="proxy", icp__proxy={"address": "10.95.8.40"})
     names = {expand(traffics["icp-node-to-registry"], item.site)[0].variant.name for item in (lab, proxy)}
     assert names == {"snat", "proxy"}
+
+
+def named(traffic: Traffic, *places: str, site: Site) -> list[str]:
+    return [
+        " ".join(f"{place}={','.join(spot.node for spot in case.spots[place])}" for place in places)
+        for case in expand(traffic, site)
+    ]
+
+
+def test_each_cluster_is_taken_alone_and_in_its_own_way(
+    site_with: Callable[..., Site], traffics: dict[str, Traffic]
+) -> None:
+    (first,) = site_with().iks
+    assert first.join is not None
+    join = first.join.model_copy(update={"how": Join.BCR_BGP})
+    second = first.model_copy(update={"name": "iks-b", "join": join})
+    site = site_with().model_copy(update={"iks": (first, second)})
+    cases = expand(traffics["iks-web-to-database"], site)
+    assert [(case.variant.name, case.missing) for case in cases] == [
+        ("common VLAN and BGP", "nobody observed iks.web"),
+        ("extended network", "nobody observed iks.web"),
+        ("BGP with the BCR", "nobody observed iks.web"),
+        ("extended network", "nobody observed iks.web"),
+    ]
+
+
+def test_each_database_is_taken_alone(
+    site_with: Callable[..., Site], traffic_of: Callable[..., Traffic]
+) -> None:
+    step = {"cites": "S5", "says": "it goes", "hop": {"node": "database.dlr"}}
+    traffic = traffic_of(
+        with_(step=step, **{"from": "ibm_cloud.client", "to": "database", "protocols": ["tcp"]})
+    )
+    site = site_with()
+    assert [case.name for case in expand(traffic, site)] == [
+        "client → orders tcp/3306",
+        "client → ledger tcp/5432",
+    ]
+    assert named(traffic, "database.dlr", site=site) == ["database.dlr=workload-dlr", "database.dlr="]
+
+
+def test_a_step_that_is_not_of_the_site_is_left_out(
+    site_with: Callable[..., Site], traffics: dict[str, Traffic]
+) -> None:
+    says = {
+        step.says
+        for case in expand(traffics["iks-web-to-database"], site_with())
+        for step in case.variant.steps
+    }
+    assert "the worker sends it straight to the ESG, on the VLAN that they share" in says
+    assert not any("router appliance, on the VLAN" in step for step in says)
+
+
+def test_nobody_talks_to_himself(lab: Any, traffic_of: Callable[..., Traffic]) -> None:
+    traffic = traffic_of(with_(to="icp.node", ports=[8001]))
+    cases = expand(traffic, lab.site)
+    nodes = {case.source for case in cases}
+    assert len(cases) == len(nodes) * (len(nodes) - 1)
+
+
+def test_places_of_the_site_need_no_network(lab: Any) -> None:
+    network = lab.network()
+    assert spots(lab.site, "esg") == spots(lab.site, "esg", network) == (Spot("icp-esg"),)
+    assert spots(lab.site, "concentrator.cloud") == (Spot("hcx-concentrator", IPv4Address("10.95.70.10")),)
+    assert spots(lab.site, "iks.worker") == spots(lab.site, "iks.worker", network) == ()
+    assert spots(lab.site, "host-of.esg", network) == ()
+    assert spots(lab.site, "host-of.concentrator.enterprise", network) == (Spot("on-premises-esxi"),)
+
+
+def test_a_virtual_address_is_where_a_node_has_it(lab: Any) -> None:
+    network = lab.network()
+    vip = IPv4Address("192.168.20.20")
+    (declared,) = spots(lab.site, "icp.vips.proxy", network)
+    assert (declared.node, declared.address) == ("icp-proxy-vip", vip)
+    nodes = dict(network.nodes)
+    gone = nodes.pop("icp-proxy-vip")
+    node = nodes["icp-proxy-2"]
+    eth0 = node.interfaces["eth0"]
+    held = replace(eth0, addresses=(*eth0.addresses, *gone.addresses))
+    nodes["icp-proxy-2"] = replace(node, interfaces={"eth0": held})
+    (found,) = spots(lab.site, "icp.vips.proxy", replace(network, nodes=nodes))
+    assert found == Spot("icp-proxy-2", vip, declared.ports)
+
+
+@pytest.mark.parametrize(
+    ("name", "holds"),
+    [
+        ("iks", True),
+        ("iks.join=vlan-bgp", True),
+        ("iks.join=vpn", False),
+        ("iks.next-hop=onlink", True),
+        ("iks.next-hop=vra", False),
+        ("hcx", True),
+        ("database.on=overlay", True),
+        ("database.on=icp-overlay", False),
+        ("database.on=extended-network", False),
+        ("database.published", False),
+        ("database.by=shared-transit", False),
+        ("icp.gateway=dlr", True),
+        ("icp.gateway=esg", False),
+        ("cluster", True),  # not the site's to say
+        ("hosts", True),
+    ],
+)
+def test_conditions_of_the_example(name: str, holds: bool, lab: Any) -> None:
+    assert conditions.known(name)
+    assert conditions.hold([name], lab.site, lab.network(cluster=False)) is holds

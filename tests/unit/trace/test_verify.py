@@ -17,13 +17,14 @@ from hopbook.trace.steps import Met
 from hopbook.trace.text import render
 from hopbook.trace.traffic import Case, Traffic, expand
 from hopbook.trace.verify import Verification, verify
+from tasks import files
 
 ESG = Key(Edge.kind, "icp-esg")
 PROXY = {"icp__egress": "proxy", "icp__proxy": {"address": "10.95.8.40"}}
 
 
 def cases(traffics: dict[str, Traffic], lab: Any, *names: str) -> list[Case]:
-    found = [case for name in names or traffics for case in expand(traffics[name], lab.site)]
+    found = [case for name in names for case in expand(traffics[name], lab.site)]
     assert found
     return found
 
@@ -39,7 +40,8 @@ def test_the_runbook_passes_with_no_assumption_accepted(
     lab = lab_with(**changes)
     assert lab.site.accepts == ()
     network = lab.network(cluster=False)
-    results = [verify(case, network, lab.site.accepts) for case in cases(traffics, lab)]
+    promised = files.runbook("icp-network")[0].verify
+    results = [verify(case, network, lab.site.accepts) for case in cases(traffics, lab, *promised)]
     assert not [(result.case.id, result.reason) for result in results if not result.met]
     assert {name for result in results for name in result.given} <= ASSUMPTIONS.keys()
 
@@ -69,10 +71,35 @@ def test_unreachable_somewhere_else_is_not_what_was_expected(lab: Any, traffics:
     assert result.reason == "icp-dlr: nobody answers for 192.168.20.99 on icp-nodes"
 
 
-def test_what_is_not_modelled_yet_is_unknown_and_not_met(lab: Any, traffics: dict[str, Traffic]) -> None:
+def test_what_nobody_observed_is_unknown_and_not_met(lab: Any, traffics: dict[str, Traffic]) -> None:
+    """The cluster is installed, and nobody looked into it."""
     result = verify(one(traffics, lab, "internet-to-icp-web", "internet-user"), lab.network())
     assert (result.met, result.verdict) == (False, "delivered")
-    assert [step.cites for step in result.steps if step.met is Met.UNKNOWN] == ["T2.5", "T2.6"]
+    assert {step.cites for step in result.steps if step.met is Met.UNKNOWN} == {"T2.5", "T2.6"}
+    assert result.reason.endswith("unknown, nobody observed icp.ingress")
+
+
+@pytest.mark.parametrize(
+    ("name", "place"), [("internet-to-iks-web", "iks.alb.public"), ("iks-pod-to-pod", "iks.pod")]
+)
+def test_a_cluster_that_nobody_observed_is_insufficient_information(
+    name: str, place: str, lab: Any, traffics: dict[str, Traffic]
+) -> None:
+    network = lab.network()
+    (case,) = expand(traffics[name], lab.site, network)
+    result = verify(case, network)
+    assert (result.met, result.verdict) == (False, "insufficient information")
+    assert f"nobody observed {place}" in result.reason
+
+
+def test_where_no_host_was_observed_what_is_about_hosts_is_not_asked(
+    lab: Any, traffics: dict[str, Traffic]
+) -> None:
+    result = verify(one(traffics, lab, "internet-to-icp-web", "internet-user"), lab.network(cluster=False))
+    asked = {step.says: step for step in result.steps}
+    step = asked["on the ESXi host that the ESG runs on"]
+    assert (step.met, step.evidence) == (Met.LATER, "which host each machine runs on was not observed")
+    assert "A13" in result.given
 
 
 def test_a_delivery_by_the_wrong_way_is_not_met(
@@ -241,7 +268,7 @@ def test_an_address_on_another_interface_is_not_the_documented_one(
 
 
 def test_a_site_without_its_vcs_section_is_no_traceback(lab: Any, traffics: dict[str, Traffic]) -> None:
-    site = lab.site.model_copy(update={"vcs": None})
+    site = lab.site.model_copy(update={"vcs": None, "hcx": None, "on_premises": None})
     network = compile_network(site, Observation())
     for traffic in traffics.values():
         for case in expand(traffic, site):

@@ -1,0 +1,259 @@
+"""Whether the model and real packets say the same: how it ended, where, and every node on the way.
+
+What cannot be seen on a wire is not compared: what a sender made of a packet before it left, and what a node
+made of one that never left it. Where the network may choose (equal routes, endpoints of a service), real
+packets show one way, and it has to be one of the model's. Beyond that only the differences in `TOLERATED` are
+let through; each names its rule.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from hopbook.network.encapsulation import ESP
+from hopbook.network.nodes import Dlr, EsxiHost, KubeNode
+from hopbook.trace.crossing import Crossing, Headers, crossings
+from hopbook.trace.verdict import Hop, Path, Trace, Verdict
+
+_Ways = tuple[tuple[Crossing, ...], tuple[Crossing, ...]]
+_ADAPTED = frozenset({Verdict.DELIVERED, Verdict.TOO_LARGE})
+NOTHING = Headers((), 0, 0, ("nothing seen", 0, 0, 0, 0))
+
+
+class Seen(Protocol):
+    """One leg as the twin observed it."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """How it ended."""
+
+    @property
+    def at(self) -> str:
+        """Where; empty if it was delivered."""
+
+    @property
+    def reason(self) -> str:
+        """Why, in words."""
+
+    @property
+    def there(self) -> tuple[Crossing, ...]:
+        """The way there."""
+
+    @property
+    def back(self) -> tuple[Crossing, ...]:
+        """The way back."""
+
+    @property
+    def mtu(self) -> int | None:
+        """TCP: the size at which the transfer went through."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """What one side says of a packet.
+
+    Attributes:
+        ways: Of each leg the way there and the way back, without what no wire shows.
+    """
+
+    verdict: Verdict
+    at: str
+    reason: str
+    ways: tuple[_Ways, ...]
+
+    def differs(self, other: "Account") -> str:
+        """The first thing in which the two are not the same; empty: nothing."""
+        if (self.verdict, self.at) != (other.verdict, other.at):
+            return f"{self.verdict} at {self.at or '-'} against {other.verdict} at {other.at or '-'}"
+        if len(self.ways) != len(other.ways):
+            return f"{len(self.ways)} legs against {len(other.ways)}"
+        for number, (ours, theirs) in enumerate(zip(self.ways, other.ways, strict=True), 1):
+            for name, one, two in (("there", ours[0], theirs[0]), ("back", ours[1], theirs[1])):
+                if one != two:
+                    return f"leg {number} {name}: {_first(one, two)}"
+        return ""
+
+    def __str__(self) -> str:
+        lines = [f"{self.verdict} at {self.at or '-'}: {self.reason}"]
+        for number, ways in enumerate(self.ways, 1):
+            for name, way in zip(("there", "back"), ways, strict=True):
+                lines += [f"  {number} {name}: {item}" for item in way]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What both sides say of one packet.
+
+    Attributes:
+        model: Of the model's paths the one that is most like what was seen.
+        difference: The first thing in which they differ; empty: nothing.
+        tolerated: The tolerated difference, by its name in `TOLERATED`; then `difference` is empty.
+    """
+
+    model: Account
+    real: Account
+    difference: str = ""
+    tolerated: str = ""
+
+
+def compared(trace: Trace, seen: Sequence[Seen]) -> Agreement:
+    """Hold what was seen of a packet against its trace."""
+    real = of_twin(seen)
+    models = [of_model(path) for path in trace.paths]
+    differing = [model.differs(real) for model in models]
+    if "" in differing:
+        return Agreement(models[differing.index("")], real)
+    for path, model in zip(trace.paths, models, strict=True):
+        name = next((item for item, test in TOLERATED.items() if test(path, model, real)), "")
+        if name:
+            return Agreement(model, real, tolerated=name)
+    nearest = max(range(len(models)), key=lambda number: _alike(models[number], real))
+    return Agreement(models[nearest], real, differing[nearest])
+
+
+def of_model(path: Path) -> Account:
+    """A path of the model."""
+    end, legs = path.end, list(path.legs)
+    for number, leg in enumerate(legs):
+        if leg.back is not None and leg.back.end.verdict is not Verdict.DELIVERED:
+            del legs[number + 1 :]  # nothing came back, so what was asked further on is of no use
+    ways = [
+        (_visible(crossings(leg.there.hops)), _visible(crossings(leg.back.hops) if leg.back else ()))
+        for leg in legs
+    ]
+    at = "" if end.verdict is Verdict.DELIVERED else end.node
+    return Account(end.verdict, at, end.reason, _answered(end.verdict, ways))
+
+
+def of_twin(seen: Sequence[Seen]) -> Account:
+    """What the twin observed: the first leg that failed says how it ended."""
+    number = next((n for n, leg in enumerate(seen) if leg.verdict is not Verdict.DELIVERED), len(seen) - 1)
+    last = seen[number]
+    ways = [(_visible(leg.there), _visible(leg.back)) for leg in seen[: number + 1]]
+    return Account(last.verdict, last.at, last.reason, _answered(last.verdict, ways))
+
+
+def _answered(verdict: Verdict, ways: list[_Ways]) -> tuple[_Ways, ...]:
+    """Without answers on legs before one that failed: what ends a connection may answer early or never."""
+    if verdict is Verdict.DELIVERED:
+        return tuple(ways)
+    return (*((there, ()) for there, _ in ways[:-1]), *ways[-1:])
+
+
+def _visible(way: Sequence[Crossing]) -> tuple[Crossing, ...]:
+    """A way without what no wire shows; of a packet that never left its sender that is nothing."""
+    found = list(way)
+    if found:
+        found[-1] = found[-1]._replace(left="", after=NOTHING)
+    if found and not found[0].came:
+        found[0] = found[0]._replace(before=NOTHING)
+    return tuple(found) if len(found) > 1 else ()
+
+
+def _first(one: Sequence[Crossing], two: Sequence[Crossing]) -> str:
+    for number, (ours, theirs) in enumerate(zip(one, two, strict=False), 1):
+        if ours != theirs:
+            return f"crossing {number}: {ours} against {theirs}"
+    more, whose = (one, "the model") if len(one) > len(two) else (two, "the twin")
+    return f"only {whose} goes on: {more[min(len(one), len(two))]}"
+
+
+def _alike(model: Account, twin: Account) -> tuple[bool, int]:
+    same = 0
+    for ours, theirs in zip(model.ways, twin.ways, strict=False):
+        same += sum(one == two for one, two in zip(ours[0], theirs[0], strict=False))
+    return model.verdict is twin.verdict, same
+
+
+def _loop(_path: Path, model: Account, twin: Account) -> bool:
+    """Rule 29: the model stops where headers are seen again, a real packet when its TTL ends."""
+    if not model.verdict is twin.verdict is Verdict.LOOP or len(model.ways) != len(twin.ways):
+        return False
+    *_, (there, back) = model.ways
+    *_, (seen, returned) = twin.ways
+    if back:
+        there, seen = back, returned
+    return _begins(seen, there)
+
+
+def _begins(long: Sequence[Crossing], short: Sequence[Crossing]) -> bool:
+    """Whether two ways are the same until a router is met again: its own NAT may pick another port."""
+    met: set[tuple[str, str]] = set()
+    for ours, theirs in zip(short[:-1], long, strict=False):
+        again = bool(ours.came) and (ours.node, ours.host) in met
+        if again:
+            return ours.before == theirs.before
+        if ours != theirs:
+            return False
+        met.add((ours.node, ours.host))
+    return len(long) >= len(short)
+
+
+def _vxlan_told(path: Path, model: Account, twin: Account) -> bool:
+    """Rule 15: ESXi drops what is too large for VXLAN's underlay silently, and Linux tells the sender."""
+    if model.verdict is not Verdict.TOO_LARGE_SILENT or twin.verdict not in _ADAPTED:
+        return False
+    return any(hop.node.name == model.at and _carries_vxlan(hop) for _, _, hop in path.hops)
+
+
+def _carries_vxlan(hop: Hop) -> bool:
+    """Whether ESXi is at work there: as a router or switch, or as what joins the segment."""
+    if isinstance(hop.node, Dlr | EsxiHost):
+        return True
+    narrow = hop.egress is not None and hop.fits is not None and hop.fits < hop.egress.mtu
+    return narrow and not hop.after.layers
+
+
+def _unanswered(_path: Path, model: Account, twin: Account) -> bool:
+    """Rule 11: Linux asks its reverse path filter about an ARP request, too, and leaves it unanswered."""
+    if model.verdict is not Verdict.DENIED or not model.reason.startswith("reverse path filter"):
+        return False
+    *_, (there, back) = model.ways
+    way = back or there
+    return twin.verdict is Verdict.UNREACHABLE and len(way) > 1 and twin.at == _sender(way)
+
+
+def _sender(way: Sequence[Crossing]) -> str:
+    """Who put the packet onto the last segment; an ESXi host only passes it on."""
+    return next((item.node for item in reversed(way[:-1]) if item.left), "")
+
+
+def _esp_path(path: Path, model: Account, twin: Account) -> bool:
+    """Rule 26: userspace ESP knows its own interface, and never learns of a narrower router behind."""
+    if twin.verdict is not Verdict.TOO_LARGE_SILENT or model.verdict not in _ADAPTED:
+        return False
+    for leg in path.legs:
+        for hops in (leg.there.hops, leg.back.hops if leg.back is not None else ()):
+            fits = [hop.fits for hop in hops if hop.fits is not None and ESP in hop.after.layers]
+            if fits and min(fits) < fits[0]:
+                return True
+    return False
+
+
+def _size_first(path: Path, model: Account, twin: Account) -> bool:
+    """Rule 1: Linux compares a datagram's size with the way out before it asks its forward chain."""
+    rules = model.verdict in {Verdict.DENIED, Verdict.TUNNEL_DOWN} and model.at == twin.at
+    return rules and twin.verdict is Verdict.TOO_LARGE and path.hops[0][2].before.protocol == "udp"
+
+
+def _unknown_reply(path: Path, model: Account, twin: Account) -> bool:
+    """Rule 18: to a worker that saw no SYN a SYN/ACK is invalid, and it translates only what follows."""
+    if model.verdict is not Verdict.ASYMMETRIC or twin.verdict is not Verdict.DELIVERED:
+        return False
+    there = {hop.node.name for _, back, hop in path.hops if not back}
+    return any(
+        isinstance(hop.node, KubeNode) and hop.node.name not in there and hop.before.src != hop.after.src
+        for _, back, hop in path.hops
+        if back
+    )
+
+
+TOLERATED: Mapping[str, Callable[[Path, Account, Account], bool]] = {
+    "a loop has no end in the model's way": _loop,
+    "Linux leaves ARP of a suspected source unanswered": _unanswered,
+    "userspace ESP does not learn its path's MTU": _esp_path,
+    "Linux looks at the size before its rules": _size_first,
+    "Linux does not translate a reply that it cannot place": _unknown_reply,
+    "Linux tells that VXLAN's underlay is too small": _vxlan_told,
+}
