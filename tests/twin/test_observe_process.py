@@ -1,0 +1,89 @@
+"""The process behind a twin: it serves one network after the other, and says why when it cannot."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.twin.twin import Twin, TwinTrouble
+from hopbook.errors import HopbookError
+
+
+@pytest.fixture
+def site(words: Any) -> Any:
+    draft = words.draft()
+    draft.host("client", "lan", "10.1.0.10/24")
+    draft.host("server", "lan", "10.1.0.20/24", listens="80/tcp")
+    return draft
+
+
+def children(process: int) -> list[int]:
+    found = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return [int(item) for item in found]
+
+
+def test_one_network_follows_the_other(twin: Twin, site: Any, words: Any) -> None:
+    asked = words.packet("10.1.0.10", "10.1.0.20:80")
+    for listens, verdict in (("80/tcp", "delivered"), ("81/tcp", "refused"), ("80/tcp", "delivered")):
+        site.host("server", "lan", "10.1.0.20/24", listens=listens)
+        twin.build(site.network())
+        assert twin.probe(asked, "client")[0].verdict == verdict
+
+
+def test_twins_with_the_same_addresses_do_not_meet(twin: Twin, site: Any, words: Any) -> None:
+    asked = words.packet("10.1.0.10", "10.1.0.20:80")
+    with Twin() as other:
+        twin.build(site.network())
+        site.host("server", "lan", "10.1.0.20/24", listens="81/tcp")
+        other.build(site.network())
+        assert twin.probe(asked, "client")[0].verdict == "delivered"
+        assert other.probe(asked, "client")[0].verdict == "refused"
+
+
+def test_nothing_is_probed_before_it_is_built(words: Any) -> None:
+    with Twin() as fresh, pytest.raises(TwinTrouble, match="build a network"):
+        fresh.probe(words.packet("10.1.0.10", "10.1.0.20:80"), "client")
+
+
+def test_a_worker_that_dies_says_so_and_the_next_network_gets_another(site: Any, words: Any) -> None:
+    with Twin() as broken:
+        broken.build(site.network())
+        assert broken._process is not None
+        (worker,) = children(broken._process.pid)
+        os.kill(worker, signal.SIGKILL)
+        with pytest.raises(TwinTrouble, match="worker ended with status"):
+            broken.build(site.network())
+        broken.build(site.network())
+        assert broken.probe(words.packet("10.1.0.10", "10.1.0.20:80"), "client")[0].verdict == "delivered"
+
+
+def test_a_failure_leaves_a_worker_that_goes_on(twin: Twin, site: Any, words: Any) -> None:
+    with pytest.raises(HopbookError):
+        twin.build(None)  # type: ignore[arg-type]
+    twin.build(site.network())
+    assert twin.probe(words.packet("10.1.0.10", "10.1.0.20:80"), "client")[0].verdict == "delivered"
+
+
+def test_nothing_outlives_whoever_started_it() -> None:
+    """Not even when it is killed while the worker is busy."""
+    script = (
+        "import time; from adapters.twin.twin import Twin\n"
+        "with Twin() as twin: print(twin._process.pid, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as started:
+        assert started.stdout is not None
+        (worker,) = children(int(started.stdout.readline()))
+        watched = os.pidfd_open(worker)
+        started.kill()
+    assert _ended(watched)
+
+
+def _ended(watched: int) -> bool:
+    ready, _, _ = select.select([watched], [], [], 10)
+    os.close(watched)
+    return bool(ready)
