@@ -1,11 +1,14 @@
 # Everything that Hopbook needs to run and to be checked. Each target sets itself up.
 #
-# Needed on the machine: Python 3.11 or newer with pip, make, git. No Debian package beyond
-# those; one that becomes necessary is named and asked for here, and nowhere else.
+# Needed on the machine: Python 3.11 or newer with pip, make, git; for the twin, which the tests build,
+# the Debian packages below. `make packages` installs them, and `make test` does where they are missing.
 
 PYTHON ?= python3
 BIN    := .venv/bin
 UV     := .tools/bin/uv
+
+# The network in Linux namespaces: docs/how-to/twin.md
+PACKAGES := iproute2 nftables conntrack bird2 charon-systemd strongswan-swanctl libcharon-extra-plugins
 
 export PREFECT_HOME := $(CURDIR)/.prefect
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
@@ -19,7 +22,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 demo: .venv/.ready  ## Rehearse the example runbook on a simulated site and follow its packets
 	$(BIN)/hopbook dry-run icp-network --site example
 
-test: .venv/.ready  ## Everything a change must pass, quickest first
+test: .venv/.ready packages  ## Everything a change must pass, quickest first
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -27,6 +30,16 @@ test: .venv/.ready  ## Everything a change must pass, quickest first
 	$(BIN)/pytest -n 2
 
 check: test  ## The same
+
+judge: .venv/.ready packages  ## 2,000 random networks, on the model and with real packets
+	$(BIN)/python tests/twin/judge/run.py --networks 2000 --seed 20261123 --jobs 2
+
+# Their daemons are not started: Debian's policy-rc.d says so, or nothing is configured for them
+packages:  ## Install what the twin needs, if it is not there
+	@dpkg-query --show $(PACKAGES) >/dev/null 2>&1 \
+		|| { apt-get update --quiet --quiet && DEBIAN_FRONTEND=noninteractive \
+			apt-get install --quiet --quiet --yes --no-install-recommends $(PACKAGES) >/dev/null; } \
+		|| { echo "the twin needs, as root: apt-get install $(PACKAGES)" >&2; exit 1; }
 
 bench: .venv/.ready  ## Measure the figures of the README
 	$(BIN)/python -m bench
@@ -59,4 +72,4 @@ $(UV): requirements-uv.lock
 	touch $@
 
 .DELETE_ON_ERROR:
-.PHONY: demo test check bench lock clean help
+.PHONY: demo test check judge packages bench lock clean help

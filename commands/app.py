@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -207,14 +207,18 @@ def drift(site: str, /, *, runbook: str = "icp-network", overlay: Overlay = None
 @app.command
 def trace(
     site: str,
-    traffic: Annotated[list[str] | None, Parameter()] = None,
     /,
-    *,
+    *traffic: str,
+    from_: Annotated[str, Parameter(name="--from")] = "",
+    to: str = "",
+    on: Literal["model", "twin", "both", "live"] = "model",
+    what_if: str = "",
+    svg: Path | None = None,
     runbook: str = "icp-network",
     overlay: Overlay = None,
     json: Json = False,
 ) -> int:
-    """Follow documented traffic, hop by hop, there and back.
+    """Follow traffic hop by hop, there and back.
 
     A site with endpoints is traced as it is; one without as the runbook leaves it on the simulated site.
 
@@ -223,13 +227,25 @@ def trace(
     site
         A name under runbooks/sites/, or a path.
     traffic
-        The traffics' names; without any, those that the runbook promises.
+        The documented traffics' names; without any, all that apply to the site.
+    from_
+        Instead of documented traffic, a packet from this node, workload or address ...
+    to
+        ... to this ADDRESS:PORT or NAME:PORT, with /udp for a datagram.
+    on
+        The model, its twin in Linux namespaces with real packets, both side by side, or the model with live
+        systems asked whether they see the same.
+    what_if
+        The runbook that would be carried out; shows which traffics would change, and at which hop.
+    svg
+        A folder for a picture of each traffic.
     runbook
         The runbook whose network is traced.
     """
-    from commands import runbook as command
+    from commands import trace as command
 
-    return command.trace(runbook, site, traffic or [], overlay, as_json=json)
+    question = command.Question(runbook, site, overlay, traffic, from_, to, what_if, svg, command.On(on))
+    return command.trace(question, as_json=json)
 
 
 @app.command

@@ -10,6 +10,8 @@ from rich.text import Text
 
 from hopbook.engine.drift import Drift
 from hopbook.engine.plan import StepPlan
+from hopbook.trace.agreement import Agreement
+from hopbook.trace.differences import Difference
 from hopbook.trace.text import report
 from hopbook.trace.verify import Verification
 from tasks.report import RunReport, StepReport, plan_lines
@@ -73,6 +75,34 @@ def traffic_text(out: Console, traffic: Sequence[Verification]) -> None:
         mark = line.strip()[:1]
         style = "bold" if line and not line.startswith(" ") else _MARKS.get(mark, "")
         out.print(Text(line, style="bold red" if "NOT as promised" in line else style))
+
+
+def agreement_text(out: Console, case: str, agreement: Agreement, *, both: bool) -> None:
+    """What real packets did, node by node, and whether the model says the same."""
+    real = agreement.real
+    at = f" at {real.at}: {real.reason}" if real.at else ""
+    out.print(Text(f"{case}, by real packets: {real.verdict}{at}", style="bold"))
+    for number, (there, back) in enumerate(real.ways, start=1):
+        for name, way in (("there", there), ("back", back)):
+            if way:
+                out.print(f"  {name}" + (f", leg {number}" if len(real.ways) > 1 else ""))
+            for item in way:
+                out.print(f"    {item.line}")
+    if agreement.difference:
+        out.print(Text(f"✗ model and packets differ: {agreement.difference}", style="bold red"))
+    elif both:
+        but = f", but for this: {agreement.tolerated}" if agreement.tolerated else ""
+        out.print(Text(f"✓ model and packets agree{but}", style="green"))
+    out.print()
+
+
+def differences_text(out: Console, runbook: str, found: Sequence[Difference]) -> None:
+    """Which traffics go another way after a runbook, and at which hop."""
+    for item in found:
+        style = "bold red" if item.broken else "green" if item.mended else "yellow"
+        out.print(Text(f"{'-' if item.broken else '+' if item.mended else '~'} {item}", style=style))
+    broken, mended = sum(item.broken for item in found), sum(item.mended for item in found)
+    out.print(f"{runbook} would change {len(found)}: {mended} mended, {broken} broken")
 
 
 def recap(out: Console, run: RunReport) -> None:

@@ -1,4 +1,4 @@
-"""Commands that run a runbook: plan, dry-run, apply, resume, undo, drift, trace."""
+"""Commands that run a runbook: plan, dry-run, apply, resume, undo, drift."""
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +25,7 @@ DIFFERENT = 2
 
 def plan(runbook: str, site: str, overlay: str | None, *, as_json: bool) -> int:
     """Show what would change."""
-    report = _run(runbook, site, Mode.PLAN, Invocation(overlay=overlay), as_json=as_json)
+    report = run_flow(runbook, site, Mode.PLAN, Invocation(overlay=overlay), as_json=as_json)
     if not as_json:
         console().print(f"plan: {report.digest}")
     return DIFFERENT if report.changes else 0
@@ -33,7 +33,7 @@ def plan(runbook: str, site: str, overlay: str | None, *, as_json: bool) -> int:
 
 def dry_run(runbook: str, site: str, faults: Sequence[str], *, as_json: bool) -> int:
     """Rehearse on a simulated site."""
-    _run(runbook, site, Mode.DRY_RUN, Invocation(faults=_faults(faults)), as_json=as_json)
+    run_flow(runbook, site, Mode.DRY_RUN, Invocation(faults=_faults(faults)), as_json=as_json)
     return 0
 
 
@@ -52,7 +52,7 @@ def apply(
     if digest is not None:
         _same_plan(runbook, site, overlay, digest)
     called = Invocation(overlay=overlay, reason=reason, ticket=ticket)
-    _run(runbook, site, Mode.APPLY, called, adopt=adopt, as_json=as_json)
+    run_flow(runbook, site, Mode.APPLY, called, adopt=adopt, as_json=as_json)
     return 0
 
 
@@ -67,7 +67,7 @@ def resume(run: str, *, rebase: bool, as_json: bool) -> int:
         going_on = resumption(journal, run, rebase=rebase)
     called = Invocation(resume=going_on.run, site=going_on.site, rebased=going_on.rebased)
     inputs = found.inputs
-    _run(
+    run_flow(
         found.started.runbook,
         inputs["site"],
         Mode(found.started.mode),
@@ -86,8 +86,8 @@ def undo(run: str, *, preview: bool, force: bool, reason: str, as_json: bool) ->
 
 def drift(runbook: str, site: str, overlay: str | None, *, as_json: bool) -> int:
     """Compare declared, last applied and live."""
-    called = Invocation(overlay=overlay, watch=_quiet)
-    report = _run(runbook, site, Mode.DRIFT, called, as_json=as_json, show=False)
+    called = Invocation(overlay=overlay, watch=quiet)
+    report = run_flow(runbook, site, Mode.DRIFT, called, as_json=as_json, show=False)
     found = report.drift
     if found is None:
         return 0
@@ -100,26 +100,7 @@ def drift(runbook: str, site: str, overlay: str | None, *, as_json: bool) -> int
     return DIFFERENT if found.differences else 0
 
 
-def trace(runbook: str, site: str, traffic: Sequence[str], overlay: str | None, *, as_json: bool) -> int:
-    """Follow documented traffic."""
-    known = files.traffics()
-    for name in traffic:
-        files.traffic_document(name)
-    from hopbook.site.load import site_of
-
-    live = site_of(files.read_site_file(site, overlay)).endpoints.nsx is not None
-    mode = Mode.TRACE if live else Mode.DRY_RUN
-    called = Invocation(overlay=overlay, watch=_quiet, traffics=tuple(traffic) or None)
-    report = _run(runbook, site, mode, called, as_json=as_json, show=False, tolerant=True)
-    if not as_json:
-        out = console()
-        traffic_text(out, report.traffic)
-        if not report.traffic:
-            out.print(f"none of the traffics applies to this site (known: {', '.join(known)})")
-    return 0 if all(item.met for item in report.traffic) else 1
-
-
-def _run(
+def run_flow(
     runbook: str,
     site: str,
     mode: Mode,
@@ -184,8 +165,8 @@ def _plans(asked: Undoing) -> list[dict[str, Any]]:
 
 
 def _same_plan(runbook: str, site: str, overlay: str | None, digest: str) -> None:
-    report = _run(
-        runbook, site, Mode.PLAN, Invocation(overlay=overlay, watch=_quiet), as_json=False, show=False
+    report = run_flow(
+        runbook, site, Mode.PLAN, Invocation(overlay=overlay, watch=quiet), as_json=False, show=False
     )
     if report.digest != digest:
         raise PlanMoved(
@@ -200,7 +181,7 @@ def _faults(texts: Sequence[str]) -> Faults | None:
         raise InvalidInput(f"--fault: {error}") from error
 
 
-def _quiet(_what: str, _subject: object) -> None:
+def quiet(_what: str, _subject: object) -> None:
     """Say nothing while it goes."""
 
 

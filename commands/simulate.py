@@ -17,6 +17,7 @@ from hopbook.errors import InvalidInput
 from hopbook.secret import Secret
 from hopbook.site.load import site_of
 from tasks import files
+from tasks.verification import written_by_hand
 
 PASSWORD_VARIABLE = "HOPBOOK_SIMULATED_PASSWORD"  # noqa: S105 - the name of a variable
 _CALL_SECONDS = 10.0
@@ -29,7 +30,9 @@ def simulate(site: str, nsx_port: int, dns_port: int, faults: Sequence[str], out
     except ValueError as error:
         raise InvalidInput(f"--fault: {error}") from error
     password = Secret(os.environ.get(PASSWORD_VARIABLE, "simulated"))
-    world = SimulatedSite(site_of(files.read_site_file(site)), asked, password=password)
+    found = site_of(files.read_site_file(site))
+    world = SimulatedSite(found, asked, password=password)
+    world.written = written_by_hand(found)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

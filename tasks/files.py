@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 RUNBOOKS = ROOT / "runbooks"
 SITES = RUNBOOKS / "sites"
 TRAFFIC = RUNBOOKS / "traffic"
+OBSERVED = RUNBOOKS / "observed"
 _LARGEST = 10 * 1024 * 1024  # bytes read at most; the reader's own limit is far lower and says so
 
 
@@ -91,6 +92,16 @@ def traffic_document(name: str) -> Document:
     if not path.is_file():
         raise InvalidInput(_unknown("traffic", name, traffics(), "see runbooks/traffic/"))
     return read_document(_read(path), path.name)
+
+
+def observed_documents(site: str) -> list[Document]:
+    """What somebody wrote down of the systems of a site that have no provider yet; see `network.observed`.
+
+    Raises:
+        InvalidInput: a file is not YAML of our kind.
+    """
+    paths = sorted((OBSERVED / site).glob("*.yaml"))
+    return [read_document(_read(path), path.name) for path in paths]
 
 
 def document() -> dict[str, Any]:

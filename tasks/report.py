@@ -10,6 +10,7 @@ from hopbook.engine.change import Action
 from hopbook.engine.drift import Drift
 from hopbook.engine.events import TrafficVerified
 from hopbook.engine.plan import StepPlan, describe, digest
+from hopbook.network.nodes import Network
 from hopbook.trace.text import report, to_json
 from hopbook.trace.verify import Verification
 
@@ -85,6 +86,7 @@ class RunReport:
     steps: list[StepReport] = field(default_factory=list)
     traffic: list[Verification] = field(default_factory=list)
     drift: Drift | None = None
+    network: Network | None = None  # over which the traffic was followed
 
     @property
     def results(self) -> list[TrafficResult]:

@@ -39,6 +39,7 @@ from hopbook.engine.runner import Runner
 from hopbook.engine.state import RunState
 from hopbook.engine.writer import Writer
 from hopbook.errors import HopbookError, InputsChanged, Interrupted, InvalidInput, VerdictNotMet
+from hopbook.network.observed import beside
 from hopbook.resources.base import Key, Resource, SecretRef, from_document
 from hopbook.site.check import check_site
 from hopbook.site.load import site_of, to_document
@@ -48,7 +49,7 @@ from tasks import files, orchestrator
 from tasks.blocks import prefect_secret
 from tasks.modes import Mode
 from tasks.report import RunReport, StepReport, as_markdown
-from tasks.verification import verify_traffic
+from tasks.verification import network_of, verify_traffic, written_by_hand
 
 Watch = Callable[[str, object], None]
 _DIGESTS = ("site-digest", "runbook-digest")
@@ -70,6 +71,7 @@ class Invocation:
         rebased: The resumed run's inputs changed, and that was agreed.
         stopping: Asked at every safe point.
         traffics: Those to follow, instead of the ones that the runbook promises.
+        by_hand: Believe what was written down of systems that have no provider yet.
         watch: Told of progress.
         report: Filled as the run goes, so that it can be shown however the run ends.
     """
@@ -85,6 +87,7 @@ class Invocation:
     stopping: Callable[[], bool] = lambda: False
     watch: Watch = _unwatched
     traffics: tuple[str, ...] | None = None
+    by_hand: bool = False
     report: list[RunReport] = field(default_factory=list)
 
 
@@ -191,7 +194,7 @@ def _open(
     book, text = files.runbook(runbook)
     found = called.site or read_site(site, called.overlay, book.needs, runbook)
     secret = resolver().resolve
-    if mode is Mode.DRY_RUN:
+    if mode is Mode.DRY_RUN or (mode is Mode.TRACE and found.endpoints.nsx is None):
         systems = stack.enter_context(wiring.simulated(found, called.faults))
         journal, key = SqlJournal(":memory:"), secrets.token_bytes(32)
         secret = wiring.any_secret
@@ -232,7 +235,7 @@ def _open(
         report=report,
         traffics=book.verify if called.traffics is None else called.traffics,
     )
-    steps.watch, steps.faults = called.watch, called.faults
+    steps.watch, steps.faults, steps.by_hand = called.watch, called.faults, called.by_hand
     if mode.recorded:
         _begin(writer, called, mode, runbook, found, {**inputs, "adopt": str(adopt).lower()})
     return steps
@@ -276,6 +279,7 @@ class Steps:
     traffics: Sequence[str]
     watch: Watch = _unwatched
     faults: Faults | None = None
+    by_hand: bool = False
     _taken: list[Resource] = field(default_factory=list)
 
     def take(self, make: Callable[[Site], Step]) -> None:
@@ -350,9 +354,11 @@ class Steps:
 
     def _follow(self) -> None:
         seen = self.observation()
-        self.report.traffic += verify_traffic(
-            self.site, seen, self.systems, self.traffics, lambda key: self._last_change(key, seen)
-        )
+        if self.by_hand:
+            seen = beside(seen, written_by_hand(self.site))
+        network = network_of(self.site, seen, self.systems, lambda key: self._last_change(key, seen))
+        self.report.network = network
+        self.report.traffic += verify_traffic(self.site, network, self.traffics)
         self.watch("verified", self.report.traffic)
         orchestrator.publish(f"{self.report.runbook}-verification", as_markdown(self.report))
         if self.mode.changes:

@@ -2,33 +2,62 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from adapters import wiring
 from adapters.simulated.site import names_of
 from adapters.wiring import Systems
 from hopbook.engine.change import Observation
+from hopbook.network import observed
 from hopbook.network.compile import compile_network
+from hopbook.network.nodes import Network
 from hopbook.resources.base import Key
 from hopbook.site.model import Site
+from hopbook.trace.control import settled
+from hopbook.trace.probes import Probed, once, probed
 from hopbook.trace.traffic import expand, read_traffic
 from hopbook.trace.verify import Verification, verify
 from tasks import files
 
 
-def verify_traffic(
-    site: Site,
-    observation: Observation,
-    systems: Systems,
-    traffics: Sequence[str],
-    last_change: Callable[[Key], str],
-) -> Iterator[Verification]:
-    """The verdict on each traffic that applies to the site, in the order asked for."""
-    network = compile_network(
-        site,
-        observation,
-        systems.resolve_names(names_of(site)),
-        events=last_change,
-        when=f"{systems.clock.now():%Y-%m-%d %H:%M:%S} UTC",
+def network_of(
+    site: Site, observation: Observation, systems: Systems, last_change: Callable[[Key], str]
+) -> Network:
+    """The network as it was observed, with the routes that BGP brings."""
+    return settled(
+        compile_network(
+            site,
+            observation,
+            systems.resolve_names(names_of(site)),
+            events=last_change,
+            when=f"{systems.clock.now():%Y-%m-%d %H:%M:%S} UTC",
+        )
     )
+
+
+def written_by_hand(site: Site) -> Observation:
+    """What the systems that have no provider yet hold, as somebody wrote it down; empty where nobody did.
+
+    Raises:
+        InvalidInput: a file of `runbooks/observed/SITE/` is not right.
+    """
+    return observed.read(files.observed_documents(site.site), site)
+
+
+def probe(
+    site: Site, network: Network, results: Sequence[Verification], resolve: wiring.Resolve
+) -> tuple[Probed, ...]:
+    """Ask the systems of a site whether they see what the traces say.
+
+    Raises:
+        InvalidInput: the site names no endpoints.
+    """
+    with wiring.real(site, resolve, "trace --on live") as systems:
+        panel = once(systems.probers)
+        return tuple(probed(item, network, panel) for item in results)
+
+
+def verify_traffic(site: Site, network: Network, traffics: Sequence[str]) -> Iterator[Verification]:
+    """The verdict on each traffic that applies to the site, in the order asked for."""
     accepted = frozenset(site.accepts)
     for name in traffics:
-        for case in expand(read_traffic(files.traffic_document(name)), site):
+        for case in expand(read_traffic(files.traffic_document(name)), site, network):
             yield verify(case, network, accepted)
