@@ -12,12 +12,11 @@ from typing import Protocol
 
 from hopbook.network.encapsulation import ESP
 from hopbook.network.nodes import Dlr, EsxiHost, KubeNode
-from hopbook.trace.crossing import Crossing, Headers, crossings
+from hopbook.trace.crossing import NOTHING, Crossing, crossings
 from hopbook.trace.verdict import Hop, Path, Trace, Verdict
 
 _Ways = tuple[tuple[Crossing, ...], tuple[Crossing, ...]]
 _ADAPTED = frozenset({Verdict.DELIVERED, Verdict.TOO_LARGE})
-NOTHING = Headers((), 0, 0, ("nothing seen", 0, 0, 0, 0))
 
 
 class Seen(Protocol):

@@ -43,6 +43,9 @@ class Headers(NamedTuple):
         )
 
 
+NOTHING = Headers((), 0, 0, ("nothing seen", 0, 0, 0, 0))  # of a packet that is on no wire
+
+
 class Crossing(NamedTuple):
     """One node that a packet crossed.
 
@@ -64,7 +67,7 @@ class Crossing(NamedTuple):
         """For a list: what left the node, or what came where it ended."""
         where = f"{self.node} in {self.host}" if self.host else self.node
         sides = f"{self.came} → {self.left}" if self.left else self.came
-        return f"{where:26} {sides:28} {self.after if self.after.inner[0] else self.before}"
+        return f"{where:26} {sides:28} {self.before if self.after == NOTHING else self.after}"
 
     def __str__(self) -> str:
         where = f"{self.node} in {self.host}" if self.host else self.node

@@ -65,6 +65,8 @@ def headline(verification: Verification) -> str:
     """How it went, in one sentence."""
     case, cites = verification.case, ", ".join(verification.case.traffic.cites)
     what = f"{case.name or case.traffic.traffic}: {_ending(verification)}"
+    if not cites:  # somebody's own packet, which no document promises
+        return what + (f": {verification.reason}" if verification.reason else "")
     if not verification.met:
         return f"{what}, NOT as promised ({cites}): {verification.reason}"
     return f"{what}, as promised ({cites})" + (f": {verification.reason}" if verification.reason else "")

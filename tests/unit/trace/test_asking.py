@@ -6,6 +6,7 @@ import pytest
 
 from hopbook.errors import InvalidInput
 from hopbook.trace.asking import asked
+from hopbook.trace.text import headline
 from hopbook.trace.verify import verify
 
 
@@ -50,3 +51,10 @@ def test_what_nobody_knows_is_insufficient_information(
 def test_a_target_that_is_none(target: str, lab: Any) -> None:
     with pytest.raises(InvalidInput, match="expected NAME:PORT or ADDRESS:PORT"):
         asked(lab.network(), lab.site, "client", target)
+
+
+def test_a_packet_of_ones_own_is_promised_by_nobody(lab: Any) -> None:
+    network = lab.network()
+    shown = headline(verify(asked(network, lab.site, "icp-worker-1", "10.0.77.54:123/udp"), network))
+    assert shown.startswith("icp-worker-1 → 10.0.77.54 udp/123: delivered")
+    assert "promised" not in shown
