@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 from hopbook.network.firewall import Firewall, Question, Ruling
-from hopbook.network.ipsec import Ipsec
 from hopbook.network.nat import Translation
 from hopbook.network.nodes import Backend, Dlr, Esg, Interface, Node
 from hopbook.network.packet import Packet, ip
 from hopbook.network.routes import Route
 from hopbook.resources.nsxv import FirewallAction
-from hopbook.trace.gateways import ends, negotiates, opened, through
+from hopbook.trace.gateways import negotiates, opened, through, tunnel_for
 from hopbook.trace.process import (
     Arrival,
     Arrived,
@@ -54,22 +53,15 @@ def _established(node: Node, arrival: Arrival, reply: Packet, *before: Decision)
         if reply.inside is not None and isinstance(node, Esg):
             return _opened(node, arrival, reply, *done)
         return [Arrived(reply, (*done, Decision(What.RECEIVED)))]
-    end = _tunnel_for(node, reply)
+    end = tunnel_for(node, arrival, reply)
     return forward(node, reply, *done) if end is None else through(node, arrival, reply, end, *done)
 
 
 def _open(node: Esg, arrival: Arrival, *done: Decision) -> Sequence[Outcome]:
     """Past an edge whose firewall is off: no NAT and no filter (rule 3), but its tunnels stay."""
     packet = arrival.packet
-    end = _tunnel_for(node, packet)
-    if end is None or _lets_go(node, arrival, end):
-        return forward(node, packet, *done)
-    return through(node, arrival, packet, end, *done)
-
-
-def _tunnel_for(node: Node, packet: Packet) -> Ipsec | None:
-    """The tunnel that leads to where a packet goes."""
-    return next((end for end in ends(node) if end.leads(packet.dst)), None)
+    end = tunnel_for(node, arrival, packet)
+    return forward(node, packet, *done) if end is None else through(node, arrival, packet, end, *done)
 
 
 def _stray(node: Node, packet: Packet) -> Sequence[Outcome]:
@@ -150,7 +142,7 @@ def _through(
     rule = node.snat.first(egress.index, inner.protocol, (inner.src, inner.sport), (inner.dst, inner.dport))
     if rule is not None and rule.address is not None:
         outer = inner._replace(src=rule.address, sport=inner.sport if rule.port is None else rule.port)
-    end = _tunnel_for(node, inner)
+    end = tunnel_for(node, arrival, inner)
     hidden = end is not None and outer.src != inner.src and end.takes(inner.src, inner.dst)
     if hidden and arrival.knobs.reading("A1") == "selectors, then SNAT":
         rule, outer = None, inner
@@ -171,17 +163,12 @@ def _through(
     if all(way.interface != ingress.name for way in back):
         given = (*given, "A11")  # a strict filter would drop it
     keeps = ((outer, packet),)
-    if end is None or _lets_go(node, arrival, end):
+    if end is None:
         return [Onward(outer, route, done, keeps=keeps, given=given)]
     return [
         item._replace(keeps=keeps, given=given) if isinstance(item, Onward) else item
         for item in through(node, arrival, outer, end, *done)
     ]
-
-
-def _lets_go(node: Esg, arrival: Arrival, end: Ipsec) -> bool:
-    """A tunnel that is down and keeps no policies: its packets leave in clear text (rule 7)."""
-    return not end.policies_stay and bool(arrival.tunnel(node, end).down)
 
 
 def _to_itself(node: Esg, arrival: Arrival, packet: Packet, *done: Decision) -> Sequence[Outcome]:

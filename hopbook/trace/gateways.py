@@ -30,6 +30,14 @@ def ends(node: Node) -> tuple[Ipsec, ...]:
     return node.ipsec if isinstance(node, Esg | VpnGateway) else ()
 
 
+def tunnel_for(node: Node, arrival: Arrival, packet: Packet) -> Ipsec | None:
+    """The tunnel that a packet belongs into; none where it is down and keeps no policies: a leak (rule 7)."""
+    end = next((item for item in ends(node) if item.leads(packet.dst)), None)
+    if end is None or (not end.policies_stay and arrival.tunnel(node, end).down):
+        return None
+    return end
+
+
 def negotiates(node: Node, packet: Packet) -> bool:
     """Whether a packet is IKE for one of the node's ends."""
     ike = packet.protocol == "udp" and packet.dport in IKE_PORTS and packet.inside is None
@@ -85,7 +93,7 @@ def vpn_gateway(node: VpnGateway, arrival: Arrival) -> Sequence[Outcome]:
         return forward(node, inner, opening)
     if arrival.ingress is None:
         return forward(node, packet)
-    end = next((item for item in node.ipsec if item.leads(packet.dst)), None)
+    end = tunnel_for(node, arrival, packet)
     return forward(node, packet) if end is None else through(node, arrival, packet, end)
 
 

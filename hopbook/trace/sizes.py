@@ -5,9 +5,10 @@ Where a hop is too narrow, a node that routes tells the sender (ICMP 3/4), and t
 layer 2 tells nobody, and the transfer hangs (rules 15, 26 and 27).
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from hopbook.network.encapsulation import EXTENSION
+from hopbook.network.encapsulation import EXTENSION, most
 from hopbook.network.nodes import Concentrator, Dlr, EsxiHost, Interface, Node, Segment
 from hopbook.network.packet import Packet
 from hopbook.trace.process import Knobs, ways
@@ -36,12 +37,12 @@ def silent(node: Node, came: Packet, left: Packet, knobs: Knobs, *, underlay: bo
     return bool(came.src) and came.src not in node.addresses and not ways(node, came.src)
 
 
-def on_underlay(egress: Interface, segment: Segment, size: int) -> bool:
-    """Whether it is the segment's underlay, and not the interface, that is too narrow for a size."""
-    return size <= egress.mtu and segment.overhead > 0
+def on_underlay(egress: Interface, segment: Segment, packet: Packet, size: int) -> bool:
+    """Whether it is a VXLAN's underlay, and not the interface before it, that is too narrow for a size."""
+    return segment.overhead > 0 and most(packet, egress.mtu) >= size
 
 
-def sized(leg: Leg, knobs: Knobs) -> tuple[Leg, End | None, bool]:
+def sized(leg: Leg, segments: Mapping[str, Segment], knobs: Knobs) -> tuple[Leg, End | None, bool]:
     """A TCP leg with the size of its packets; and how it ends where they are lost, with on which way."""
     back = leg.back
     first = leg.there.hops[0]
@@ -54,7 +55,7 @@ def sized(leg: Leg, knobs: Knobs) -> tuple[Leg, End | None, bool]:
         for hop in hops:
             if hop.fits is None or hop.fits >= sent or fragments(hop.after, knobs):
                 continue
-            if _swallows(hop, sent, knobs):
+            if _swallows(hop, segments, sent, knobs):
                 reason = f"{sent} bytes do not fit there, {hop.fits} do, and nobody says so"
                 return leg, End(Verdict.TOO_LARGE_SILENT, hop.node.name, reason), returning
             sent = hop.fits
@@ -62,8 +63,9 @@ def sized(leg: Leg, knobs: Knobs) -> tuple[Leg, End | None, bool]:
     return replace(leg, mtu=mtu), None, False
 
 
-def _swallows(hop: Hop, size: int, knobs: Knobs) -> bool:
-    underlay = hop.egress is not None and size <= hop.egress.mtu and hop.after.inside is None
+def _swallows(hop: Hop, segments: Mapping[str, Segment], size: int, knobs: Knobs) -> bool:
+    out = hop.egress
+    underlay = out is not None and on_underlay(out, segments[out.segment], hop.after, size)
     return silent(hop.node, hop.before, hop.after, knobs, underlay=underlay)
 
 

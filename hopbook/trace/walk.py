@@ -136,7 +136,7 @@ class _Tracer:
         there, back = leg.there, leg.back
         if back is None or back.end.verdict is not Verdict.DELIVERED:
             return Path((leg, *later), there.end if back is None else back.end, returning=True)
-        leg, end, returning = sized(leg, self.knobs)
+        leg, end, returning = sized(leg, self.network.segments, self.knobs)
         return Path((leg, *later), end or there.end, returning)
 
     def _tails(self, asked: list[Packet], node: Node, legs: int) -> Iterator[Path | None]:
@@ -337,7 +337,7 @@ class _Tracer:
         if inner.protocol == "tcp" or inner.size <= room or fragments(packet, self.knobs):
             return None
         reason = f"{inner.size} bytes do not fit {egress.name} (MTU {egress.mtu}) and {segment.name}: {room}"
-        underlay = on_underlay(egress, segment, inner.size)
+        underlay = on_underlay(egress, segment, packet, inner.size)
         lost = silent(way.node, way.packet, packet, self.knobs, underlay=underlay)
         return End(Verdict.TOO_LARGE_SILENT if lost else Verdict.TOO_LARGE, way.node.name, reason)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapters.twin.twin import NotInstalled, Twin
+from adapters.twin.twin import Twin
 from hopbook.network.facts import declared
 from hopbook.network.firewall import Filter, Firewall, Policy
 from hopbook.network.nat import NatTable, translation
@@ -171,8 +171,5 @@ def words() -> type[Words]:
 @pytest.fixture(scope="session")
 def twin() -> Iterator[Twin]:
     """Builds and probes; nothing of one network is left in the next."""
-    try:
-        with Twin() as held:
-            yield held
-    except NotInstalled as missing:
-        pytest.skip(str(missing))
+    with Twin() as held:
+        yield held

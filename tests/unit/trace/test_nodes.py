@@ -68,3 +68,19 @@ def test_un_nat_and_established_are_told_apart(lab: Any, traffics: dict[str, Tra
     assert "un-NAT to 192.168.20.9:40000" in shown["icp-node-to-ntp"]
     assert "established" in shown["icp-node-to-dns"]
     assert "un-NAT" not in shown["icp-node-to-dns"]
+
+
+def test_a_neighbour_that_is_not_there_yet_does_not_forward(lab: Any) -> None:
+    whole = lab.network()
+    gone = replace(whole, nodes={**whole.nodes, "FCR": replace(whole.nodes["FCR"], present=False)})
+    found = trace(gone, lab.packet("internet-user", "203.0.113.19:443"), "internet-user")
+    assert (found.verdict, found.end.node) == ("neighbour unreachable", "internet")
+
+
+def test_a_packet_from_ones_own_address_is_dropped(lab: Any) -> None:
+    whole = lab.network()
+    node = whole.nodes["icp-esg"]
+    packet = lab.packet("client", "192.168.20.10:8443")._replace(src=min(node.addresses))
+    (outcome,) = process(node, Arrival(packet, node.interfaces["private"], {}, Knobs()))
+    assert isinstance(outcome, Ended)
+    assert (outcome.end.verdict, "itself" in outcome.end.reason) == ("denied", True)

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from hopbook.network.firewall import Firewall
 from hopbook.network.nat import NatTable, translation
-from hopbook.network.nodes import Esg, Network
+from hopbook.network.nodes import Esg, Network, VpnGateway
 from hopbook.network.routes import RouteTable
 from hopbook.resources.base import Key
 from hopbook.resources.nsxv import Edge, NatAction, NatRule
@@ -156,3 +157,29 @@ def test_a_datagram_too_large_for_the_tunnel_is_told() -> None:
     found = trace(joined(), udp("10.1.0.10", "10.2.0.10", size=1423), "a")
     assert (found.verdict, found.end.node) == (Verdict.TOO_LARGE, "edge-a")
     assert trace(joined(), udp("10.1.0.10", "10.2.0.10", size=1422), "a").verdict == "delivered"
+
+
+def test_an_edge_whose_firewall_is_off_keeps_its_tunnels() -> None:
+    whole = joined()
+    for name in ("edge-a", "edge-b"):
+        found = edge(whole, name)
+        off = Firewall([], found.firewall.default, enabled=False)
+        whole = changed(whole, name, firewall=off)
+    assert follow(whole).verdict == "delivered"
+
+
+def test_a_container_lets_go_of_a_tunnel_that_is_down_as_an_edge_does() -> None:
+    end = ipsec("vpn", "10.1.0.2", "172.16.9.9", policies_stay=False)
+    sides = {"eth0": side("eth0", "lan", "10.1.0.2/24")}
+    gateway = VpnGateway(
+        name="vpn",
+        fact=HERE,
+        interfaces=sides,
+        routes=RouteTable([route("10.1.0.0/24", "eth0"), route("0.0.0.0/0", "eth0", "10.1.0.1")]),
+        ipsec=(end,),
+    )
+    whole = network(host("a", "lan", "10.1.0.10/24", "10.1.0.2"), gateway)
+    leaking = trace(whole, tcp("10.1.0.10", "10.2.0.10"), "a")
+    assert (leaking.verdict, leaking.end.node) == ("neighbour unreachable", "vpn")
+    kept = changed(whole, "vpn", ipsec=(replace(end, policies_stay=True),))
+    assert trace(kept, tcp("10.1.0.10", "10.2.0.10"), "a").verdict == "tunnel down"
