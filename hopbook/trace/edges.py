@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hopbook.network.firewall import Firewall, Question, Ruling
 from hopbook.network.nat import Translation
 from hopbook.network.nodes import Backend, Dlr, Esg, Interface, Node
-from hopbook.network.packet import Packet, ip
+from hopbook.network.packet import Packet
 from hopbook.network.routes import Route
 from hopbook.resources.nsxv import FirewallAction
 from hopbook.trace.gateways import negotiates, opened, through, tunnel_for
@@ -19,7 +19,6 @@ from hopbook.trace.process import (
     forward,
     no_way,
     speaks,
-    suspects,
     ways,
 )
 from hopbook.trace.verdict import Decision, Verdict, What
@@ -30,9 +29,6 @@ _ITSELF = ("vse",)  # what firewall rules call the edge
 def esg(node: Esg, arrival: Arrival) -> Sequence[Outcome]:
     """Connection tracking, DNAT, route, firewall, SNAT (rule 1). NAT needs the firewall on (rule 3)."""
     packet = arrival.packet
-    if suspects(node, arrival, ways(node, packet.src)):
-        reason = f"reverse path filter: no route back to {ip(packet.src)}"
-        return ended(node, packet, Verdict.DENIED, reason)
     reply = established(arrival, node)
     if reply is not None:
         return _established(node, arrival, reply)

@@ -15,7 +15,6 @@ from hopbook.trace.process import (
     forward,
     into_tunnel,
     no_way,
-    suspects,
     ways,
 )
 from hopbook.trace.verdict import Decision, Verdict, What
@@ -80,9 +79,6 @@ def through(
 def vpn_gateway(node: VpnGateway, arrival: Arrival) -> Sequence[Outcome]:
     """A strongSwan container: out of the tunnel to the cluster, and from the cluster into the tunnel."""
     packet = arrival.packet
-    if suspects(node, arrival, ways(node, packet.src)):
-        reason = f"reverse path filter: the way back to {ip(packet.src)} is another one"
-        return ended(node, packet, Verdict.DENIED, reason)
     if packet.dst in node.addresses:
         if negotiates(node, packet):
             return [Arrived(packet, (Decision(What.RECEIVED),))]
@@ -94,7 +90,9 @@ def vpn_gateway(node: VpnGateway, arrival: Arrival) -> Sequence[Outcome]:
     if arrival.ingress is None:
         return forward(node, packet)
     end = tunnel_for(node, arrival, packet)
-    return forward(node, packet) if end is None else through(node, arrival, packet, end)
+    if end is None or (arrival.tunnel(node, end).down and not ways(node, packet.dst)):
+        return forward(node, packet)  # strongSwan's own route goes with its tunnel
+    return through(node, arrival, packet, end)
 
 
 def concentrator(node: Concentrator, arrival: Arrival) -> Sequence[Outcome]:

@@ -9,7 +9,7 @@ from hopbook.network.nodes import Backend, KubeNode, Pool, Service
 from hopbook.network.packet import Inside, Packet, ip
 from hopbook.network.routes import Route
 from hopbook.trace.machines import received
-from hopbook.trace.process import Arrival, Onward, Outcome, ended, established, no_way, suspects, ways
+from hopbook.trace.process import Arrival, Onward, Outcome, ended, established, filtered, no_way, ways
 from hopbook.trace.verdict import Decision, Ground, Verdict, What
 
 
@@ -18,14 +18,12 @@ def kube_node(node: KubeNode, arrival: Arrival) -> Sequence[Outcome]:
     packet, inside = arrival.packet, arrival.packet.inside
     if inside is None or inside.by != IP_IN_IP or packet.dst not in node.addresses:
         return _bare(node, arrival)
-    if suspects(node, arrival, lookup(node, packet.src)):
-        reason = f"reverse path filter: the way back to {ip(packet.src)} is another one"
-        return ended(node, packet, Verdict.DENIED, reason)
     if packet.src not in node.tunnel_peers:
         return ended(node, packet, Verdict.DENIED, f"takes no IP-in-IP from {ip(packet.src)}")
     device = node.interfaces[node.tunnel]
     first = Decision(What.DECAPSULATED, words=IP_IN_IP)
-    return _bare(node, arrival._replace(packet=inside.packet, ingress=device), first)
+    within = arrival._replace(packet=inside.packet, ingress=device)
+    return filtered(node, within, lookup(node, inside.packet.src), _bare(node, within, first), first)
 
 
 def lookup(node: KubeNode, address: int) -> Sequence[Route]:
@@ -35,9 +33,6 @@ def lookup(node: KubeNode, address: int) -> Sequence[Route]:
 
 def _bare(node: KubeNode, arrival: Arrival, *done: Decision) -> Sequence[Outcome]:
     packet = arrival.packet
-    if suspects(node, arrival, lookup(node, packet.src)):
-        reason = f"reverse path filter: the way back to {ip(packet.src)} is another one"
-        return ended(node, packet, Verdict.DENIED, reason, *done)
     reply = established(arrival, node)
     if reply is not None:
         words = "established" if reply == packet else "un-NAT"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hopbook.network.nodes import Backend, Host, Listener
 from hopbook.network.packet import Packet, ip
 from hopbook.network.routes import Route
-from hopbook.trace.process import Arrival, Arrived, Onward, Outcome, ended, no_way, speaks, suspects, ways
+from hopbook.trace.process import Arrival, Arrived, Onward, Outcome, ended, no_way, speaks, ways
 from hopbook.trace.verdict import Decision, Verdict, What
 
 
@@ -19,8 +19,6 @@ def host(node: Host, arrival: Arrival) -> Sequence[Outcome]:
     if packet.dst not in node.addresses:
         reason = f"is no router, and {ip(packet.dst)} is not its address"
         return ended(node, packet, Verdict.DENIED, reason)
-    if suspects(node, arrival, ways(node, packet.src)):
-        return ended(node, packet, Verdict.DENIED, "reverse path filter: the way back is another one")
     return received(node, packet, arrival)
 
 

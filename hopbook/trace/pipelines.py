@@ -13,15 +13,27 @@ from hopbook.network.nodes import (
     Internet,
     KubeNode,
     Node,
+    ReversePath,
     VpnGateway,
 )
 from hopbook.network.packet import Packet, ip
 from hopbook.resources.nsxv import FirewallAction
 from hopbook.trace.edges import dlr, esg
 from hopbook.trace.gateways import concentrator, vpn_gateway
-from hopbook.trace.kube import kube_node
+from hopbook.trace.kube import kube_node, lookup
 from hopbook.trace.machines import host
-from hopbook.trace.process import Arrival, Arrived, Ended, Onward, Outcome, ended, forward, speaks
+from hopbook.trace.process import (
+    Arrival,
+    Arrived,
+    Ended,
+    Onward,
+    Outcome,
+    ended,
+    filtered,
+    forward,
+    speaks,
+    ways,
+)
 from hopbook.trace.verdict import Decision, Verdict, What
 
 _AT_VNIC = "vNIC of "  # before a node's name: what its distributed firewall remembers
@@ -56,17 +68,26 @@ def process(node: Node, arrival: Arrival) -> Sequence[Outcome]:
         reason = f"{ip(arrival.packet.src)}, where it comes from, is an address of {node.name} itself"
         return ended(node, arrival.packet, Verdict.DENIED, reason)
     if node.vnic is None:
-        return _PIPELINES[type(node)](node, arrival)
+        return _by_kind(node, arrival)
     stopped = [] if arrival.ingress is None else _at_vnic(node, arrival, arrival.packet)
     if stopped:
         return stopped
     found: list[Outcome] = []
-    for outcome in _PIPELINES[type(node)](node, arrival):
+    for outcome in _by_kind(node, arrival):
         sent = isinstance(outcome, Onward)
         found += (_at_vnic(node, arrival, outcome.packet) if sent else ()) or [
             _remembering(node, arrival, outcome)
         ]
     return found
+
+
+def _by_kind(node: Node, arrival: Arrival) -> Sequence[Outcome]:
+    found = _PIPELINES[type(node)](node, arrival)
+    if node.reverse_path is ReversePath.OFF:
+        return found
+    source = arrival.packet.src
+    back = lookup(node, source) if isinstance(node, KubeNode) else ways(node, source)
+    return filtered(node, arrival, back, found)
 
 
 def _at_vnic(node: Node, arrival: Arrival, packet: Packet) -> Sequence[Outcome]:

@@ -141,13 +141,35 @@ def forward(node: Node, packet: Packet, *before: Decision) -> Sequence[Outcome]:
     return [Onward(packet, route, (*before, Decision(What.ROUTE, route))) for route in routes]
 
 
-def suspects(node: Node, arrival: Arrival, back: Sequence[Route]) -> bool:
-    """Rule 11: whether the reverse path filter drops the packet; `back` are the routes to its source."""
+def filtered(
+    node: Node, arrival: Arrival, back: Sequence[Route], found: Sequence[Outcome], *done: Decision
+) -> Sequence[Outcome]:
+    """Rule 11: what the reverse path filter leaves of what a node would do with a packet.
+
+    It is asked once there is a way for the packet; `back` are the routes to its source.
+    """
+    if not _suspects(node, arrival, back) or all(_nowhere(item, arrival.packet) for item in found):
+        return found
+    astray = "no route back to" if node.reverse_path is ReversePath.LOOSE else "another way back to"
+    reason = f"reverse path filter: {astray} {ip(arrival.packet.src)}"
+    return ended(node, arrival.packet, Verdict.DENIED, reason, *done)
+
+
+def _suspects(node: Node, arrival: Arrival, back: Sequence[Route]) -> bool:
     if node.reverse_path is ReversePath.OFF or arrival.ingress is None:
         return False
     if node.reverse_path is ReversePath.LOOSE:
         return not back
     return all(route.interface != arrival.ingress.name for route in back)
+
+
+def _nowhere(outcome: Outcome, packet: Packet) -> bool:
+    """Whether a packet has no way, and not what it was wrapped into or what came out of it."""
+    return (
+        isinstance(outcome, Ended)
+        and outcome.end.verdict is Verdict.NO_ROUTE
+        and outcome.packet.inside is packet.inside
+    )
 
 
 def established(arrival: Arrival, node: Node) -> Packet | None:

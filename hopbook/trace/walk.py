@@ -27,7 +27,7 @@ from hopbook.network.packet import Frame, Packet, ip
 from hopbook.network.routes import Route
 from hopbook.trace import tunnels
 from hopbook.trace.pipelines import process
-from hopbook.trace.process import Arrival, Arrived, Ended, Knobs, Onward, Outcome, Tunnel
+from hopbook.trace.process import Arrival, Arrived, Ended, Knobs, Onward, Outcome, Tunnel, ways
 from hopbook.trace.sizes import fragments, on_underlay, silent, sized
 from hopbook.trace.switching import Next, Switched, arrived, extended, switched, towards
 from hopbook.trace.verdict import End, Hop, Known, Leg, Path, Trace, Verdict, Walk
@@ -339,7 +339,20 @@ class _Tracer:
         reason = f"{inner.size} bytes do not fit {egress.name} (MTU {egress.mtu}) and {segment.name}: {room}"
         underlay = on_underlay(egress, segment, packet, inner.size)
         lost = silent(way.node, way.packet, packet, self.knobs, underlay=underlay)
+        lost = lost or not self._answers(way.node, way.packet)
         return End(Verdict.TOO_LARGE_SILENT if lost else Verdict.TOO_LARGE, way.node.name, reason)
+
+    def _answers(self, node: Node, came: Packet) -> bool:
+        """Whether an ICMP message about a packet leaves the node: somebody answers for its first hop."""
+        if not came.src or came.src in node.addresses:
+            return True
+        for route in ways(node, came.src):
+            egress = node.interfaces.get(route.interface)
+            segment = self.network.segments.get(egress.segment) if egress is not None else None
+            back = Onward(came._replace(dst=came.src), route, ())
+            if segment is not None and isinstance(self._neighbour(node, back, segment), Frame):
+                return True
+        return False
 
     def _stopped(self, way: _Way, outcome: Arrived | Ended) -> Walk:
         end = outcome.end if isinstance(outcome, Ended) else End(Verdict.DELIVERED, way.node.name)
@@ -382,10 +395,12 @@ def _before_next(onward: Next, packet: Packet, hops: tuple[Hop, ...], known: Kno
 
 
 def _overdone(way: _Way) -> End | None:
-    """Rule 29: a loop is the same node and the same headers."""
+    """Rule 29: a loop is the same node and the same headers; by another interface it may decide anew."""
     name = way.node.name
     switch = isinstance(way.node, EsxiHost)  # it sees a packet before and after a router in it
-    if not switch and any(hop.node is way.node and hop.before == way.packet for hop in way.hops):
+    if not switch and any(
+        hop.node is way.node and hop.ingress is way.ingress and hop.before == way.packet for hop in way.hops
+    ):
         return End(Verdict.LOOP, name, f"{way.packet} was here before")
     if len(way.hops) >= _MOST_HOPS:
         return End(Verdict.LOOP, name, f"{_MOST_HOPS} hops and no end")

@@ -13,7 +13,7 @@ import pytest
 
 from adapters.twin.twin import Twin
 from hopbook.network import firewall, nat
-from hopbook.trace import edges, kube, machines
+from hopbook.trace import kube, process
 from hopbook.trace.agreement import of_model
 from tests.twin.judge.cases import load
 from tests.twin.judge.generate import Scenario, scenario
@@ -66,7 +66,7 @@ def shows(*_: Any) -> None:
 BUGS: dict[str, list[tuple[Any, str, Callable[..., Any]]]] = {
     "the last firewall rule wins": [(firewall, "lowest", last)],
     "the last NAT rule wins": [(nat, "lowest", last)],
-    "no reverse path filter": [(module, "suspects", trusts) for module in (edges, machines, kube)],
+    "no reverse path filter": [(process, "_suspects", trusts)],
     "no masquerade": [(kube, "_masquerade", shows)],
 }
 

@@ -4,6 +4,9 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
+import pytest
+
+from hopbook.network.nodes import ReversePath
 from hopbook.network.packet import Packet
 from hopbook.trace.pipelines import process
 from hopbook.trace.process import Arrival, Ended, Knobs
@@ -11,6 +14,7 @@ from hopbook.trace.text import render
 from hopbook.trace.traffic import Traffic, expand
 from hopbook.trace.verify import verify
 from hopbook.trace.walk import trace
+from tests.unit.trace.parts import esg, host, kube, network, route, router, side, tcp
 
 
 def test_an_esg_drops_a_reply_whose_request_it_did_not_see(lab: Any) -> None:
@@ -84,3 +88,50 @@ def test_a_packet_from_ones_own_address_is_dropped(lab: Any) -> None:
     (outcome,) = process(node, Arrival(packet, node.interfaces["private"], {}, Knobs()))
     assert isinstance(outcome, Ended)
     assert (outcome.end.verdict, "itself" in outcome.end.reason) == ("denied", True)
+
+
+@pytest.mark.parametrize(
+    ("known", "expected"), [(True, "denied"), (False, "no route")], ids=["with a way on", "without one"]
+)
+def test_the_reverse_path_filter_is_asked_once_there_is_a_way(known: bool, expected: str) -> None:
+    """Rule 11; whoever has no way for a packet never looks where it came from."""
+    ways = [route("10.2.0.0/24", "on", "10.4.0.2")] if known else []
+    edge = esg(
+        "edge",
+        side("up", "link", "10.3.0.2/24", index=0),
+        side("on", "lan-b", "10.4.0.1/24", index=1),
+        routes=ways,
+        reverse_path=ReversePath.LOOSE,
+    )
+    before = router(
+        "r",
+        side("in", "lan-a", "10.1.0.1/24"),
+        side("out", "link", "10.3.0.1/24"),
+        routes=[route("0.0.0.0/0", "out", "10.3.0.2")],
+    )
+    whole = network(host("a", "lan-a", "10.1.0.10/24", "10.1.0.1"), before, edge)
+    found = trace(whole, tcp("10.1.0.10", "10.2.0.10"), "a")
+    assert (found.verdict, found.end.node) == (expected, "edge")
+    assert found.end.reason.startswith("reverse path filter: no route back to 10.1.0.10") is known
+
+
+def test_a_packet_that_comes_back_by_another_interface_is_not_yet_a_loop() -> None:
+    """Rules 11 and 29: the strict filter of the second interface drops it first."""
+    node = kube(
+        "w",
+        side("eth0", "link", "10.3.0.2/24"),
+        side("cali", "lan-c", "10.5.0.1/24"),
+        routes=[route("0.0.0.0/0", "eth0", "10.3.0.1")],
+        reverse_path=ReversePath.STRICT,
+    )
+    whole = network(
+        host("pod", "lan-c", "10.5.0.10/24", "10.5.0.1"),
+        node,
+        router("r", side("out", "link", "10.3.0.1/24"), routes=[route("0.0.0.0/0", "out", "10.3.0.2")]),
+    )
+    found = trace(whole, tcp("10.5.0.10", "10.9.0.1"), "pod")
+    assert (found.verdict, found.end.node) == ("denied", "w")
+    loose = replace(
+        whole, nodes={**whole.nodes, "w": replace(whole.nodes["w"], reverse_path=ReversePath.OFF)}
+    )
+    assert trace(loose, tcp("10.5.0.10", "10.9.0.1"), "pod").verdict == "loop"

@@ -35,6 +35,14 @@ def test_a_router_without_a_way_back_tells_nobody() -> None:
     assert (found.verdict, found.end.node) == ("MTU exceeded, silent", "r")
 
 
+def test_a_router_whose_word_meets_no_neighbour_tells_nobody() -> None:
+    whole = narrow()
+    astray = RouteTable([route("10.2.0.0/24", "b"), route("10.1.0.0/24", "a", "10.1.0.99")])
+    mute = replace(whole, nodes={**whole.nodes, "r": replace(whole.nodes["r"], routes=astray)})
+    found = trace(mute, udp("10.1.0.10", "10.2.0.10", size=1401), "a")
+    assert (found.verdict, found.end.node) == ("MTU exceeded, silent", "r")
+
+
 def extended() -> Network:
     """Two segments made one by concentrators; the far one is a VXLAN with 1450 bytes of room."""
     ends = [

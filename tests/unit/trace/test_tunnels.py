@@ -183,3 +183,19 @@ def test_a_container_lets_go_of_a_tunnel_that_is_down_as_an_edge_does() -> None:
     assert (leaking.verdict, leaking.end.node) == ("neighbour unreachable", "vpn")
     kept = changed(whole, "vpn", ipsec=(replace(end, policies_stay=True),))
     assert trace(kept, tcp("10.1.0.10", "10.2.0.10"), "a").verdict == "tunnel down"
+
+
+@pytest.mark.parametrize(("default", "expected"), [(True, "tunnel down"), (False, "no route")])
+def test_a_container_without_a_tunnel_has_only_its_own_routes(default: bool, expected: str) -> None:
+    """StrongSwan's route goes with its tunnel; a policy drops only what has a way (rules 6 and 7)."""
+    ways = [route("10.1.0.0/24", "eth0"), *([route("0.0.0.0/0", "eth0", "10.1.0.1")] if default else [])]
+    gateway = VpnGateway(
+        name="vpn",
+        fact=HERE,
+        interfaces={"eth0": side("eth0", "lan", "10.1.0.2/24")},
+        routes=RouteTable(ways),
+        ipsec=(ipsec("vpn", "10.1.0.2", "172.16.9.9"),),
+    )
+    whole = network(host("a", "lan", "10.1.0.10/24", "10.1.0.2"), gateway)
+    found = trace(whole, tcp("10.1.0.10", "10.2.0.10"), "a")
+    assert (found.verdict, found.end.node) == (expected, "vpn")
