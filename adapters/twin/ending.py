@@ -166,9 +166,10 @@ def _complained(seen: Evidence, way: Way, *, returning: bool) -> End | None:
             end: End | None = End(Verdict.TOO_LARGE, name, f"{found.room} bytes fit, as the sender is told")
         case Code.NET | Code.HOST:
             no_route = End(Verdict.NO_ROUTE, name, "no route, says an ICMP message")
-            end = _silent(seen, found.station, name) or no_route
+            asked = None if found.code == Code.NET else _silent(seen, found.station, name)
+            end = asked or no_route
         case _:
-            end = _stopped(seen, found.station)
+            end = _stopped(seen, found.station) or (_elsewhere(seen) if returning else None)
     if end is None and found.code in _PROHIBITED:
         end = End(Verdict.DENIED, name, "prohibited, says an ICMP message")
     return end or _nobody(seen, found.station)
@@ -190,9 +191,9 @@ def _nobody(seen: Evidence, station: str) -> End:
 
 
 def _stopped(seen: Evidence, station: str) -> End | None:
-    """A rule that drops or rejects acted there."""
+    """A rule that drops or rejects acted there; what met another rule once one had rejected is an answer."""
     name = seen.name(station)
-    for rule in seen.moved.get(station, ()):
+    for rule in sorted(seen.moved.get(station, ()), key=lambda rule: rule.does != _REJECTED):
         if rule.does == _REJECTED:
             service = isinstance(seen.node(station), KubeNode) and rule.title.startswith("service ")
             return End(Verdict.REFUSED if service else Verdict.DENIED, name, rule.title)
@@ -245,7 +246,10 @@ def _vanished(seen: Evidence, way: Way, what: str) -> End:
     found = _stopped(seen, station)
     if found is None and station in seen.suspected:
         found = End(Verdict.DENIED, name, "reverse path filter")
-    found = found or _unheard(seen, way) or _silent(seen, station, name) or _swallowed(seen, way, what)
+    found = found or _unheard(seen, way)
+    if found is None and station not in seen.routeless:
+        found = _silent(seen, station, name)  # else it is somebody else that was asked for
+    found = found or _swallowed(seen, way, what)
     if found is None and station in seen.routeless:
         mine = last is not None and node is not None and last.packet.dst in node.addresses
         words = "no route for the reply" if mine else "a route that leads nowhere"

@@ -25,6 +25,7 @@ from adapters.twin.forget import forget_connections
 from adapters.twin.layout import Meaning, Station
 from adapters.twin.servers import Arrival, Servers
 from adapters.twin.tell import Told, largest, tell_tcp, tell_udp
+from hopbook.network.encapsulation import ESP, EXTENSION, IP_IN_IP
 from hopbook.network.nodes import Backend, Esg, Host, Network, Node, ReversePath
 from hopbook.network.packet import DATAGRAM, Packet
 from hopbook.trace.crossing import Crossing, Headers
@@ -40,8 +41,10 @@ _ADAPTING = (
 _AFTERMATH = 0.005  # for what is still under way once the sender knows
 _LONGEST = 5.0
 _HANDED = ("tun", "ipsec")  # devices behind which a program forwards
+_UNWRAPPED = {(IP_IN_IP,), (ESP,), (EXTENSION,)}
 _FOLLOWED = frozenset({"tcp", "udp", "icmp"})
 _BACKGROUND = frozenset({179, 500})  # BGP and IKE talk whenever they like
+_UNTOLD = {Verdict.INSUFFICIENT, Verdict.UNREACHABLE}  # where an ICMP message may have found no way
 _SECOND_PORT = 41000  # source port of a leg that something on the way opens
 _MOST_LEGS = 4
 _FLUSH = Path("/proc/sys/net/ipv4/route/flush")
@@ -190,7 +193,7 @@ class Prober:
             self._keys.update(self._bench.esp_keys())
             watch = self._watch(packet, sender)
         observed, arrival = self._observed(packet, sender, watch)
-        if packet.protocol == "udp" and packet.size > DATAGRAM and observed.verdict is Verdict.INSUFFICIENT:
+        if packet.protocol == "udp" and packet.size > DATAGRAM and observed.verdict in _UNTOLD:
             smaller = packet._replace(size=DATAGRAM)
             further, _ = self._observed(smaller, sender, self._watch(smaller, sender))
             if len(further.there) > len(observed.there):
@@ -340,7 +343,7 @@ class Prober:
         last, station = way.visits[-1], self._stations[way.end]
         if station.layer2 or last.last is None or last.left is not None:
             return frozenset()
-        packet = last.last.packet
+        packet = last.last.packet.headers
         mine = packet.dst in self._network.nodes[station.node].addresses
         with self._bench.inside(station), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
             try:
@@ -392,10 +395,7 @@ class _Watch:
             return _ASKING
         if self.told:
             return _ADAPTING
-        latest = self._latest
-        if latest is not None and latest.passage is Passage.OUT and latest.interface.startswith(_HANDED):
-            return _PASSED_UP
-        return quiet
+        return _PASSED_UP if self._latest is not None and _with_a_program(self._latest) else quiet
 
     def unanswered(self, where: Map) -> dict[str, list[int]]:
         """By station, whom it asked for without an answer."""
@@ -410,6 +410,13 @@ class _Watch:
                 if item.arp.target not in wanted:
                     wanted.append(item.arp.target)
         return found
+
+
+def _with_a_program(latest: Sighting) -> bool:
+    """Whether a program has the packet in its hands: it went into the device of one, or came for one."""
+    if latest.passage is Passage.OUT:
+        return latest.interface.startswith(_HANDED)
+    return latest.passage is Passage.HERE and latest.packet.headers.layers[:1] in _UNWRAPPED
 
 
 def _tells_size(packet: Datagram) -> bool:

@@ -1,8 +1,8 @@
 """Tunnels that this process serves: a device that it reads, and a socket that it sends by.
 
 IP-in-IP, because a kernel may have none: a TUN device and a raw socket of protocol 4. What leaves by the
-device is sent inside a packet to the node that the route names; what comes from a node that is no peer is
-not taken (rule 19).
+device is sent inside a packet to the node that the route names, never in fragments; what comes from a node
+that is no peer is not taken (rule 19). Of what is too large or has no way its sender is told by ICMP.
 
 L2 extensions, because the kernel's VXLAN tells the sender that a frame is too large where a concentrator
 fragments outside (rule 27): a TAP device and a UDP socket that may fragment.
@@ -11,6 +11,7 @@ One thread serves all nodes of a network.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import select
@@ -21,15 +22,21 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Protocol
 
+from adapters.twin.decode import Code, Icmp
 from hopbook.network.encapsulation import VXLAN_PORT
 from hopbook.network.packet import ip
 
 _TUNSETIFF, _TUN, _TAP, _NO_PI = 0x400454CA, 0x0001, 0x0002, 0x1000
 _IP_IN_IP, _VERSION, _ONE = 4, 4, 1
-_FREEBIND, _MTU_DISCOVER, _FRAGMENT = 15, 10, 0  # IP_FREEBIND, IP_MTU_DISCOVER, IP_PMTUDISC_DONT
+_FREEBIND, _MTU_DISCOVER, _MTU = 15, 10, 14  # IP_FREEBIND, IP_MTU_DISCOVER, IP_MTU
+_FRAGMENT, _WHOLE = 0, 2  # IP_PMTUDISC_DONT, IP_PMTUDISC_DO
+_SOL_RAW, _ICMP_FILTER, _ALL = 255, 1, (0xFFFFFFFF).to_bytes(4)
+_NO_WAY = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EINVAL})
+_TOLD = frozenset({socket.IPPROTO_TCP, socket.IPPROTO_UDP})  # of errors nobody is told an error
 _VXLAN = bytes((8, 0, 0, 0, 0, 0, 1, 0))  # the header: an identifier is there, and it is 1
 _LARGEST = 65535
-_HEADER, _SOURCE, _DESTINATION = 20, slice(12, 16), slice(16, 20)
+_HEADER, _PROTOCOL, _SOURCE, _DESTINATION = 20, 9, slice(12, 16), slice(16, 20)
+_QUOTED = 548  # bytes of a packet that an ICMP error of 576 holds (RFC 1812, 4.3.2.3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,9 @@ class _Served(Protocol):
     device: int
     outside: socket.socket
 
+    def close(self) -> None:
+        """Let go of the device and of every socket."""
+
     def wrap(self) -> None:
         """Send what came by the device."""
 
@@ -81,6 +91,10 @@ class _Frames:
     device: int
     outside: socket.socket
     far: tuple[str, int]
+
+    def close(self) -> None:
+        os.close(self.device)
+        self.outside.close()
 
     def wrap(self) -> None:
         self.outside.sendto(_VXLAN + os.read(self.device, _LARGEST), self.far)
@@ -95,24 +109,68 @@ class _Frames:
 class _Packets:
     device: int
     outside: socket.socket
+    errors: socket.socket
+    asking: socket.socket
     ways: list[tuple[int, int, str]]  # network, mask, node; the longest prefix first
     peers: frozenset[bytes]
+
+    def close(self) -> None:
+        os.close(self.device)
+        for item in (self.outside, self.errors, self.asking):
+            item.close()
 
     def wrap(self) -> None:
         """Send what the node routed into the device to the node that it is for."""
         packet = os.read(self.device, _LARGEST)
         if len(packet) < _HEADER or packet[0] >> 4 != _VERSION:
             return
+        if packet[_PROTOCOL] == _IP_IN_IP:  # of our own: the way to the other node is this very device
+            self._tell(packet[_length(packet) :], Code.NET)
+            return
         address = int.from_bytes(packet[_DESTINATION])
         to = next((node for net, mask, node in self.ways if address & mask == net), None)
-        if to is not None:
+        if to is None:
+            return
+        try:
             self.outside.sendto(packet, (to, 0))
+        except OSError as error:
+            if error.errno == errno.EMSGSIZE:
+                self._tell(packet, Code.TOO_LARGE, self._room(to))
+            elif error.errno in _NO_WAY:
+                self._tell(packet, Code.NET)
+            else:
+                raise
 
     def unwrap(self) -> None:
         """Hand what a peer sent to the node, as coming by the device."""
         packet = self.outside.recv(_LARGEST)
         if packet[_SOURCE] in self.peers:
-            os.write(self.device, packet[(packet[0] & 15) * 4 :])
+            os.write(self.device, packet[_length(packet) :])
+
+    def _room(self, to: str) -> int:
+        """The largest packet that fits towards a node, as far as the kernel knows the path's MTU."""
+        self.asking.connect((to, VXLAN_PORT))
+        return int(self.asking.getsockopt(socket.IPPROTO_IP, _MTU)) - _HEADER
+
+    def _tell(self, packet: bytes, code: Code, room: int = 0) -> None:
+        """Let who sent a packet know that it goes no further."""
+        if packet[_PROTOCOL] in _TOLD:
+            error = struct.pack("!BBHHH", Icmp.UNREACHABLE, code, 0, 0, room) + packet[:_QUOTED]
+            error = error[:2] + _checksum(error).to_bytes(2) + error[4:]
+            self.errors.sendto(error, (socket.inet_ntoa(packet[_SOURCE]), 0))
+
+
+def _length(packet: bytes) -> int:
+    """Bytes of its header."""
+    return (packet[0] & 15) * 4
+
+
+def _checksum(data: bytes) -> int:
+    """The Internet checksum (RFC 1071)."""
+    words = data + bytes(len(data) % 2)
+    total: int = sum(struct.unpack(f"!{len(words) // 2}H", words))
+    total = (total & 0xFFFF) + (total >> 16)
+    return ~(total + (total >> 16)) & 0xFFFF
 
 
 class Relay:
@@ -128,9 +186,19 @@ class Relay:
     def wrap(self, wrapping: Wrapping) -> None:
         """Make a node's tunnel device in this thread's namespace, and serve it."""
         outside = _socket(socket.SOCK_RAW, _IP_IN_IP, (ip(wrapping.address), 0))
-        peers = frozenset(address.to_bytes(4) for address in wrapping.peers)
-        device = _device(wrapping.device, _TUN)
-        self._serves(_Packets(device, outside, _longest_first(wrapping.ways), peers))
+        outside.setsockopt(socket.IPPROTO_IP, _MTU_DISCOVER, _WHOLE)
+        errors = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        errors.setsockopt(_SOL_RAW, _ICMP_FILTER, _ALL)  # it only sends
+        self._serves(
+            _Packets(
+                device=_device(wrapping.device, _TUN),
+                outside=outside,
+                errors=errors,
+                asking=socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
+                ways=_longest_first(wrapping.ways),
+                peers=frozenset(address.to_bytes(4) for address in wrapping.peers),
+            )
+        )
 
     def extend(self, extending: Extending) -> None:
         """Make a concentrator's device in this thread's namespace, and serve it."""
@@ -158,12 +226,11 @@ class Relay:
             self._thread = None
             with contextlib.suppress(BlockingIOError):
                 os.eventfd_read(self._stop)
-        for number, end in self._ends.items():
+        for number in self._ends:
             self._poll.unregister(number)
+        for number, end in self._ends.items():
             if number == end.device:
-                os.close(number)
-            else:
-                end.outside.close()
+                end.close()
         self._ends.clear()
 
     def close(self) -> None:

@@ -21,11 +21,11 @@ from hopbook.network.encapsulation import ESP, KINDS, NAT_T_PORT, VXLAN
 from hopbook.network.ipsec import Ipsec, within
 from hopbook.network.nodes import Concentrator, Esg, Interface, Network, VpnGateway
 from hopbook.network.packet import ip
+from hopbook.trace.agreement import USERSPACE_ESP
 
 TABLE = 220
 _INNER, _OWN, _ALL = 218, 219, 220  # ranks of the rules that lead into it
 _ETHERNET = 1500
-_READS = 1400  # bytes: kernel-libipsec cuts off the rest of what it reads, whatever the MTU of its device
 _BRIDGE, _CARRIER = "b0", "x0"
 _KEY = re.compile(r"(\d+)\[CHD\] .*encryption (initiator|responder) key => \d+ bytes")
 _DUMP = re.compile(r"(\d+)\[CHD\] +\d+: ((?:[0-9A-F]{2} )+)")
@@ -155,7 +155,7 @@ def _gateway(
         rules += [f"rule add pref {_INNER} iif lo from {net} lookup {TABLE}" for net in item.inside]
     rules += [f"rule add pref {_OWN} iif lo lookup main", f"rule add pref {_ALL} lookup {TABLE}"]
     room = min((_room(network, node.interfaces, item) for item in node.ipsec), default=_ETHERNET)
-    mtu = min(KINDS[ESP].most(room), _READS)
+    mtu = min(KINDS[ESP].most(room), USERSPACE_ESP)
     borrowed = tuple(_borrowed(node))
     rules += [f"addr add {ip(address)}/32 dev lo" for address in borrowed]
     script = "\n".join((*rules, ""))
@@ -184,7 +184,7 @@ def _concentrator(
     whole = segment.carries - segment.overhead
     fragments = knobs.get("A27", "fragments") == "fragments"
     near, far = inner[node.name], inner.get(node.peer, people.spare.take())
-    mtu = min(KINDS[ESP].most(outer), _READS)
+    mtu = min(KINDS[ESP].most(outer), USERSPACE_ESP)
     most = whole if fragments else min(whole, KINDS[VXLAN].most(mtu))
     lines = [
         f"link add {_BRIDGE} type bridge stp_state 0 forward_delay 0 mcast_snooping 0",

@@ -7,14 +7,16 @@ let through; each names its rule.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from hopbook.network.encapsulation import ESP
-from hopbook.network.nodes import Dlr, EsxiHost, KubeNode
+from hopbook.network.nodes import Dlr, EsxiHost, KubeNode, ReversePath
 from hopbook.trace.crossing import NOTHING, Crossing, crossings
-from hopbook.trace.verdict import Hop, Path, Trace, Verdict
+from hopbook.trace.process import ways
+from hopbook.trace.verdict import Hop, Leg, Path, Trace, Verdict
 
+USERSPACE_ESP = 1400  # bytes: strongSwan's kernel-libipsec cuts off the rest of what it reads
 _Ways = tuple[tuple[Crossing, ...], tuple[Crossing, ...]]
 _ADAPTED = frozenset({Verdict.DELIVERED, Verdict.TOO_LARGE})
 
@@ -53,12 +55,14 @@ class Account:
 
     Attributes:
         ways: Of each leg the way there and the way back, without what no wire shows.
+        sizes: Of each leg the largest packet of its TCP transfer in bytes; 0: nobody asked.
     """
 
     verdict: Verdict
     at: str
     reason: str
     ways: tuple[_Ways, ...]
+    sizes: tuple[int, ...] = ()
 
     def differs(self, other: "Account") -> str:
         """The first thing in which the two are not the same; empty: nothing."""
@@ -70,12 +74,15 @@ class Account:
             for name, one, two in (("there", ours[0], theirs[0]), ("back", ours[1], theirs[1])):
                 if one != two:
                     return f"leg {number} {name}: {_first(one, two)}"
+        for number, (mine, its) in enumerate(zip(self.sizes, other.sizes, strict=True), 1):
+            if mine and its and mine != its:
+                return f"leg {number}: packets of {mine} bytes against {its}"
         return ""
 
     def __str__(self) -> str:
         lines = [f"{self.verdict} at {self.at or '-'}: {self.reason}"]
-        for number, ways in enumerate(self.ways, 1):
-            for name, way in zip(("there", "back"), ways, strict=True):
+        for number, both in enumerate(self.ways, 1):
+            for name, way in zip(("there", "back"), both, strict=True):
                 lines += [f"  {number} {name}: {item}" for item in way]
         return "\n".join(lines)
 
@@ -98,7 +105,7 @@ class Agreement:
 
 def compared(trace: Trace, seen: Sequence[Seen]) -> Agreement:
     """Hold what was seen of a packet against its trace."""
-    real = of_twin(seen)
+    real = of_twin(seen, trace.packet.size)
     models = [of_model(path) for path in trace.paths]
     differing = [model.differs(real) for model in models]
     if "" in differing:
@@ -122,15 +129,19 @@ def of_model(path: Path) -> Account:
         for leg in legs
     ]
     at = "" if end.verdict is Verdict.DELIVERED else end.node
-    return Account(end.verdict, at, end.reason, _answered(end.verdict, ways))
+    return Account(end.verdict, at, end.reason, _answered(end.verdict, ways), tuple(leg.mtu for leg in legs))
 
 
-def of_twin(seen: Sequence[Seen]) -> Account:
-    """What the twin observed: the first leg that failed says how it ended."""
+def of_twin(seen: Sequence[Seen], largest: int) -> Account:
+    """What the twin observed: the first leg that failed says how it ended.
+
+    Real senders fill packets up to their interface's MTU; beyond `largest` nobody asked.
+    """
     number = next((n for n, leg in enumerate(seen) if leg.verdict is not Verdict.DELIVERED), len(seen) - 1)
     last = seen[number]
     ways = [(_visible(leg.there), _visible(leg.back)) for leg in seen[: number + 1]]
-    return Account(last.verdict, last.at, last.reason, _answered(last.verdict, ways))
+    sizes = tuple(min(leg.mtu or 0, largest) for leg in seen[: number + 1])
+    return Account(last.verdict, last.at, last.reason, _answered(last.verdict, ways), sizes)
 
 
 def _answered(verdict: Verdict, ways: list[_Ways]) -> tuple[_Ways, ...]:
@@ -204,13 +215,25 @@ def _carries_vxlan(hop: Hop) -> bool:
     return narrow and not hop.after.layers
 
 
-def _unanswered(_path: Path, model: Account, twin: Account) -> bool:
+def _unanswered(path: Path, model: Account, twin: Account) -> bool:
     """Rule 11: Linux asks its reverse path filter about an ARP request, too, and leaves it unanswered."""
-    if model.verdict is not Verdict.DENIED or not model.reason.startswith("reverse path filter"):
+    last = next((hop for _, _, hop in reversed(path.hops) if hop.node.name == model.at), None)
+    if last is None or twin.verdict is not Verdict.UNREACHABLE or not _suspected(model, last):
         return False
     *_, (there, back) = model.ways
     way = back or there
-    return twin.verdict is Verdict.UNREACHABLE and len(way) > 1 and twin.at == _sender(way)
+    return len(way) > 1 and twin.at == _sender(way)
+
+
+def _suspected(model: Account, last: Hop) -> bool:
+    if model.verdict is Verdict.DENIED:
+        return model.reason.startswith("reverse path filter")
+    if model.verdict is not Verdict.NO_ROUTE or last.ingress is None:
+        return False  # where it goes is asked first, so a packet without a way is never called suspected
+    back = ways(last.node, last.before.src)
+    return last.node.reverse_path is not ReversePath.OFF and all(
+        route.interface != last.ingress.name for route in back
+    )
 
 
 def _sender(way: Sequence[Crossing]) -> str:
@@ -228,6 +251,29 @@ def _esp_path(path: Path, model: Account, twin: Account) -> bool:
             if fits and min(fits) < fits[0]:
                 return True
     return False
+
+
+def _esp_reads(path: Path, model: Account, twin: Account) -> bool:
+    """Rule 26: userspace ESP takes no more, however much would fit its path."""
+    if (model.verdict, model.at) == (twin.verdict, twin.at):
+        sizes = (
+            min(size, USERSPACE_ESP) if _carried(leg, ESP) else size
+            for leg, size in zip(path.legs, model.sizes, strict=False)
+        )
+        return not replace(model, sizes=tuple(sizes)).differs(twin)
+    if twin.verdict is not Verdict.TOO_LARGE:
+        return False
+    return any(
+        hop.node.name == twin.at
+        and ESP in hop.after.layers
+        and ESP not in hop.before.layers
+        and hop.before.size > USERSPACE_ESP
+        for _, _, hop in path.hops
+    )
+
+
+def _carried(leg: Leg, by: str) -> bool:
+    return any(by in hop.after.layers for hop in leg.there.hops)
 
 
 def _size_first(path: Path, model: Account, twin: Account) -> bool:
@@ -252,6 +298,7 @@ TOLERATED: Mapping[str, Callable[[Path, Account, Account], bool]] = {
     "a loop has no end in the model's way": _loop,
     "Linux leaves ARP of a suspected source unanswered": _unanswered,
     "userspace ESP does not learn its path's MTU": _esp_path,
+    "userspace ESP takes 1,400 bytes": _esp_reads,
     "Linux looks at the size before its rules": _size_first,
     "Linux does not translate a reply that it cannot place": _unknown_reply,
     "Linux tells that VXLAN's underlay is too small": _vxlan_told,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from adapters.twin.twin import Twin
-from hopbook.network.nodes import Backend, Dlr, EsxiHost, KubeNode, Medium, Service
+from hopbook.network.nodes import Backend, Dlr, EsxiHost, KubeNode, Listener, Medium, Service
 from hopbook.network.routes import Route, RouteTable
 
 APP, DB = "172.16.1.10", "172.16.2.10"
@@ -137,6 +137,39 @@ def test_a_node_takes_no_wrapped_packet_from_a_stranger(twin: Twin, cluster: Any
     twin.build(cluster.network())
     (found,) = twin.probe(words.packet("172.30.1.10", f"{WEB}:8080"), "pod1")
     assert (found.verdict, found.at) == ("denied", "node2"), found.reason
+
+
+def test_who_sends_more_than_the_tunnel_s_way_carries_is_told(twin: Twin, cluster: Any, words: Any) -> None:
+    """Also a connection adapts, to what is left inside the tunnel."""
+    for name in ("node1", "node2"):
+        cluster.mtu(name, "eth0", 1400)
+    cluster.changed("pod2", listens=frozenset({Listener("udp", 53), Listener("tcp", 8080)}))
+    twin.build(cluster.network())
+    asked = words.packet("172.30.1.10", f"{WEB}:53", protocol="udp", size=1381)
+    (found,) = twin.probe(asked, "pod1")
+    assert (found.verdict, found.at) == ("MTU exceeded, told", "node1"), found.reason
+    assert "1380 bytes fit" in found.reason
+    (found,) = twin.probe(asked._replace(size=1380), "pod1")
+    assert found.verdict == "delivered", found.reason
+    (found,) = twin.probe(words.packet("172.30.1.10", f"{WEB}:8080"), "pod1")
+    assert (found.verdict, found.mtu) == ("delivered", 1380), found.reason
+
+
+@pytest.mark.parametrize("into", ["nowhere", "its own device"])
+def test_a_node_without_a_way_to_the_other_says_so(twin: Twin, cluster: Any, words: Any, into: str) -> None:
+    """The way to the other node leads nowhere, or into the very tunnel that needs it."""
+    held = cluster.nodes["node1"]
+    astray = Route(
+        IPv4Network("10.140.0.12/32"),
+        "" if into == "nowhere" else "tunl0",
+        held.fact,
+        None if into == "nowhere" else words.number("10.140.0.12"),
+        distance=1,
+    )
+    cluster.changed("node1", routes=RouteTable([*held.routes.routes, astray]))
+    twin.build(cluster.network())
+    (found,) = twin.probe(words.packet("172.30.1.10", f"{WEB}:8080"), "pod1")
+    assert (found.verdict, found.at) == ("no route", "node1"), found.reason
 
 
 @pytest.mark.parametrize("index", [1, 2])

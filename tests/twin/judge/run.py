@@ -28,11 +28,11 @@ def main(arguments: list[str] | None = None) -> int:
         with Twin() as twin:
             report = Report()
             for path in options.case:
-                report.add(judge_one(load(path), twin))
+                result = judge_one(load(path), twin)
+                report.add(result)
+                _say(f"{path}: {'agrees' if result.agrees else result}")
     else:
         report = _judged(options)
-    for result in report.failed:
-        _say(f"\n{result}")
     _say("\n".join(("", *report.lines())))
     if options.shrink and report.failed:
         _keep(report.failed, options.keep)
@@ -60,7 +60,7 @@ def _judged(options: argparse.Namespace) -> Report:
         nonlocal last, done, bad
         done, bad = done + 1, bad + (not result.agrees)
         if not result.agrees:
-            _say(f"seed {result.scenario.seed} disagrees")
+            _say(f"\n{result}\n")
         if time.monotonic() - last > _EVERY:
             last = time.monotonic()
             _say(f"{done} of {options.networks} in {last - began:.0f} s, {bad} disagree")

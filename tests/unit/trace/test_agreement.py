@@ -1,12 +1,14 @@
 """Whether what was seen of a packet is what the model says of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from hopbook.network.nodes import ReversePath
 from hopbook.trace.agreement import compared
 from hopbook.trace.crossing import Crossing, crossings
 from hopbook.trace.verdict import Trace, Verdict
 from hopbook.trace.walk import trace
-from tests.unit.trace.parts import esxi, host, network, placed, router, side, tcp, vxlan
+from tests.unit.trace.parts import esg, esxi, host, network, placed, route, router, side, tcp, udp, vxlan
+from tests.unit.trace.test_tunnels import joined as by_tunnel
 
 
 @dataclass(frozen=True)
@@ -69,3 +71,58 @@ def test_a_narrow_underlay_that_tells_is_tolerated_and_named() -> None:
     leg = seen(found)
     agreed = compared(found, [Leg(Verdict.DELIVERED, leg.there, leg.back)])
     assert (agreed.difference, "VXLAN" in agreed.tolerated) == ("", True)
+
+
+def test_packets_of_another_size_differ() -> None:
+    found = joined()
+    assert found.worst.legs[0].mtu == 1500
+    assert compared(found, [replace(seen(found), mtu=1500)]).difference == ""
+    assert (
+        compared(found, [replace(seen(found), mtu=1400)]).difference
+        == "leg 1: packets of 1500 bytes against 1400"
+    )
+
+
+def test_beyond_the_size_that_was_asked_for_nothing_is_compared() -> None:
+    found = joined()
+    agreed = compared(found, [replace(seen(found), mtu=9000)])
+    assert (agreed.difference, agreed.tolerated) == ("", "")
+
+
+def test_userspace_esp_may_carry_less_than_fits_and_no_other_way() -> None:
+    found = trace(by_tunnel(), tcp("10.1.0.10", "10.2.0.10"), "a")
+    assert found.worst.legs[0].mtu == 1422
+    agreed = compared(found, [replace(seen(found), mtu=1400)])
+    assert (agreed.difference, agreed.tolerated) == ("", "userspace ESP takes 1,400 bytes")
+    agreed = compared(found, [replace(seen(found), mtu=1350)])
+    assert agreed.difference == "leg 1: packets of 1422 bytes against 1350"
+
+
+def test_a_datagram_that_userspace_esp_does_not_take_is_tolerated_at_the_tunnel_alone() -> None:
+    found = trace(by_tunnel(), udp("10.1.0.10", "10.2.0.10", size=1410), "a")
+    leg = seen(found)
+    assert leg.verdict == "delivered"
+    at_edge = Leg(Verdict.TOO_LARGE, leg.there[:2], at="edge-a")
+    assert compared(found, [at_edge]).tolerated == "userspace ESP takes 1,400 bytes"
+    elsewhere = Leg(Verdict.TOO_LARGE, leg.there[:3], at="wan")
+    assert compared(found, [elsewhere]).difference == "delivered at - against MTU exceeded, told at wan"
+
+
+def test_arp_that_a_suspicious_edge_leaves_unanswered_is_tolerated_without_a_way_on() -> (
+    None
+):
+    edge = esg("edge", side("up", "link", "10.3.0.2/24", index=0), reverse_path=ReversePath.LOOSE)
+    before = router(
+        "r",
+        side("in", "lan-a", "10.1.0.1/24"),
+        side("out", "link", "10.3.0.1/24"),
+        routes=[route("0.0.0.0/0", "out", "10.3.0.2")],
+    )
+    whole = network(host("a", "lan-a", "10.1.0.10/24", "10.1.0.1"), before, edge)
+    found = trace(whole, tcp("10.1.0.10", "10.2.0.10"), "a")
+    assert (found.verdict, found.end.node) == ("no route", "edge")
+    unheard = Leg(Verdict.UNREACHABLE, crossings(found.worst.legs[0].there.hops)[:2], at="r")
+    assert "ARP" in compared(found, [unheard]).tolerated
+    trusting = replace(whole, nodes={**whole.nodes, "edge": replace(edge, reverse_path=ReversePath.OFF)})
+    found = trace(trusting, tcp("10.1.0.10", "10.2.0.10"), "a")
+    assert compared(found, [unheard]).difference == "no route at edge against neighbour unreachable at r"

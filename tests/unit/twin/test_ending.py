@@ -149,6 +149,11 @@ def test_a_reset_by_a_rule_is_a_denial() -> None:
     assert ended(there=way(*THERE[:2]), reset="r", moved=moved) == ("denied", "router")
 
 
+def test_an_answer_to_a_reset_that_met_another_rule_says_nothing() -> None:
+    moved = {"r": [Moved("asymmetric return", "stray"), Moved("refused", "firewall #3")]}
+    assert ended(there=way(*THERE[:2]), reset="r", moved=moved) == ("denied", "router")
+
+
 def test_a_reset_where_nobody_says_what_listens_proves_nothing() -> None:
     assert ended(network=network(None), there=way(*THERE), reset="s") == (
         "insufficient information",
@@ -194,6 +199,12 @@ def test_a_reply_that_ends_elsewhere_is_asymmetric() -> None:
 def test_a_reply_from_another_address_is_asymmetric() -> None:
     back = way(*BACK, src=ELSEWHERE, dst=CLIENT)
     assert ended(there=way(*THERE), back=back) == ("asymmetric return", "client")
+
+
+def test_a_reply_that_its_receiver_refuses_is_asymmetric_where_nobody_waits_for_it() -> None:
+    told = [Complaint("c", Icmp.UNREACHABLE, Code.PORT, returning=True)]
+    back = way(*BACK, src=ELSEWHERE, dst=CLIENT)
+    assert ended(there=way(*THERE), back=back, complaints=told) == ("asymmetric return", "client")
 
 
 def test_an_edge_that_did_not_see_the_request_drops_the_reply() -> None:
