@@ -108,9 +108,7 @@ def test_a_datagram_that_userspace_esp_does_not_take_is_tolerated_at_the_tunnel_
     assert compared(found, [elsewhere]).difference == "delivered at - against MTU exceeded, told at wan"
 
 
-def test_arp_that_a_suspicious_edge_leaves_unanswered_is_tolerated_without_a_way_on() -> (
-    None
-):
+def test_arp_that_a_suspicious_edge_leaves_unanswered_is_tolerated_without_a_way_on() -> None:
     edge = esg("edge", side("up", "link", "10.3.0.2/24", index=0), reverse_path=ReversePath.LOOSE)
     before = router(
         "r",

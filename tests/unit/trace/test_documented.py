@@ -293,6 +293,23 @@ def test_what_is_taken_away_is_noticed(
     assert (f"{result.verdict} {not_met(result)}", result.met) == (expected, False), result.reason
 
 
+@pytest.mark.parametrize("traffic", ["vm-to-iks-pod", "vm-to-iks-service"])
+def test_without_the_exemption_it_depends_on_the_order_of_snat_and_selectors(
+    traffic: str, whole: Callable[..., Whole], traffics: dict[str, Traffic]
+) -> None:
+    """Rule 6: the private SNAT is narrowed to 10/8, so that it catches nothing that is for the tunnel."""
+    exempt = whole("vpn")
+    kept = first(verified(traffics, exempt, traffic), "orders")
+    assert (kept.verdict, kept.met) == ("delivered", True)
+    assert "A1" not in kept.given
+    wide = exempt.changed("nsxv.nat-rule:workload-esg/snat-private", match="any")
+    found = first(verified(traffics, wide, traffic), "orders")
+    assert (found.verdict, found.met) == ("insufficient information", False)
+    assert found.reason.startswith("it depends on A1 ")
+    readings = {item.readings["A1"]: item.verdict for item in found.traces}
+    assert readings == {"SNAT, then selectors": "denied", "selectors, then SNAT": "delivered"}
+
+
 _POOL = "kubernetes.ip-pool:{}/default-ipv4-ippool"
 OTHERWISE: list[tuple[str, dict[str, Any], str, str, str]] = [
     ("vpn kubernetes.vpn:iks-a/vpn", {"remote_id": "somebody"}, T3, "catalogue-1", "tunnel down S9"),
