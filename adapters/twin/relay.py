@@ -23,9 +23,11 @@ from ipaddress import IPv4Network
 from typing import Protocol
 
 from adapters.twin.decode import Code, Icmp
+from adapters.twin.namespaces import TwinTrouble
 from hopbook.network.encapsulation import VXLAN_PORT
 from hopbook.network.packet import ip
 
+_TUN_MAKER = "/dev/net/tun"
 _TUNSETIFF, _TUN, _TAP, _NO_PI = 0x400454CA, 0x0001, 0x0002, 0x1000
 _IP_IN_IP, _VERSION, _ONE = 4, 4, 1
 _FREEBIND, _MTU_DISCOVER, _MTU = 15, 10, 14  # IP_FREEBIND, IP_MTU_DISCOVER, IP_MTU
@@ -250,7 +252,11 @@ class Relay:
 
 
 def _device(name: str, kind: int) -> int:
-    device = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        device = os.open(_TUN_MAKER, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        message = f"the twin needs to read and write {_TUN_MAKER} (Debian has it with mode 0666)"
+        raise TwinTrouble(f"{message}: {error.strerror}") from error
     fcntl.ioctl(device, _TUNSETIFF, struct.pack("16sH22x", name.encode(), kind | _NO_PI))
     return device
 

@@ -83,6 +83,68 @@ def test_nothing_outlives_whoever_started_it() -> None:
     assert _ended(watched)
 
 
+ORDINARY = """
+import os, subprocess, sys
+from pathlib import Path
+
+def mount(*words):
+    subprocess.run(("mount", *words), check=True)
+
+if os.geteuid() == 0:  # in a mount namespace of its own: what only root may reach is laid open there alone
+    for path in map(Path, (sys.base_prefix, os.getcwd())):
+        closed = next((item for item in reversed(path.parents) if not item.stat().st_mode & 1), None)
+        if closed is not None:
+            mount("--bind", path, "/mnt")
+            mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", closed)
+            path.mkdir(parents=True)
+            mount("--move", "/mnt", path)
+    mount("-t", "tmpfs", "-o", "mode=755", "tmpfs", "/dev/net")
+    os.mknod("/dev/net/tun", 0o020666, os.makedev(10, 200))
+    os.chmod("/dev/net/tun", int(sys.argv[1], 8))
+    os.chdir(os.getcwd())
+    os.setgroups([])
+    os.setresgid(65534, 65534, 65534)
+    os.setresuid(65534, 65534, 65534)
+from adapters.twin.twin import Twin
+from hopbook.errors import HopbookError
+from tests.twin.small import cluster
+from hopbook.network.packet import Packet
+from ipaddress import IPv4Address
+
+with Twin() as twin:
+    try:
+        twin.build(cluster())
+    except HopbookError as error:
+        sys.exit(str(error))
+    asked = Packet.of("tcp", (IPv4Address("172.30.1.10"), 40000), (IPv4Address("172.30.2.10"), 8080))
+    print(os.getuid(), twin.probe(asked, "pod1")[0].there[-1].node)
+"""
+
+
+def ordinary(mode: str) -> subprocess.CompletedProcess[str]:
+    """Build and probe as an ordinary user; root becomes one."""
+    apart = ["unshare", "--mount"] if os.geteuid() == 0 else []
+    command = [*apart, sys.executable, "-c", ORDINARY, mode]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=50)
+
+
+def test_an_ordinary_user_builds_and_probes() -> None:
+    done = ordinary("0666")
+    assert (done.returncode, done.stderr) == (0, "")
+    user, node = done.stdout.split()
+    assert int(user) != 0
+    assert node == "pod2"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can take a device away from itself")
+def test_a_device_that_cannot_be_opened_is_named() -> None:
+    done = ordinary("0600")
+    assert done.returncode == 1
+    assert done.stderr.startswith("the twin needs to read and write /dev/net/tun")
+    assert "Permission denied" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def _ended(watched: int) -> bool:
     ready, _, _ = select.select([watched], [], [], 10)
     os.close(watched)
