@@ -124,8 +124,7 @@ class _Tracer:
                 continue
             for tail in self._tails(asked, last, legs):
                 if tail is not None and tail.end.verdict is not Verdict.DELIVERED:
-                    first = Leg(there, backs[0]) if packet.protocol == "tcp" else Leg(there)
-                    yield Path((first, *tail.legs), tail.end, tail.returning)
+                    yield self._failed_later(Leg(there, backs[0]), tail)
                     continue
                 for back in backs:
                     later = () if tail is None else tail.legs
@@ -138,6 +137,15 @@ class _Tracer:
             return Path((leg, *later), there.end if back is None else back.end, returning=True)
         leg, end, returning = sized(leg, self.network.segments, self.knobs)
         return Path((leg, *later), end or there.end, returning)
+
+    def _failed_later(self, leg: Leg, tail: Path) -> Path:
+        """A connection behind which another one failed: a TCP leg comes first, full packets included."""
+        if leg.there.hops[0].before.protocol != "tcp":
+            return Path((Leg(leg.there), *tail.legs), tail.end, tail.returning)
+        alone = self._connected(leg, ())
+        if alone.end.verdict is not Verdict.DELIVERED:
+            return alone
+        return Path((*alone.legs, *tail.legs), tail.end, tail.returning)
 
     def _tails(self, asked: list[Packet], node: Node, legs: int) -> Iterator[Path | None]:
         if not asked:

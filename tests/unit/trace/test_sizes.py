@@ -1,12 +1,26 @@
 """Whether full packets get through where small ones did, and who says so if not (rules 15, 26 and 27)."""
 
 from dataclasses import replace
+from ipaddress import IPv4Address
 
 from hopbook.network.facts import declared
-from hopbook.network.nodes import Concentrator, Medium, Network, Segment
+from hopbook.network.nodes import Backend, Concentrator, Medium, Network, Segment
 from hopbook.network.routes import RouteTable
 from hopbook.trace.walk import trace
-from tests.unit.trace.parts import HERE, host, ipsec, network, route, router, side, tcp, udp, vxlan
+from tests.unit.trace.parts import (
+    HERE,
+    esxi,
+    host,
+    ipsec,
+    network,
+    placed,
+    route,
+    router,
+    side,
+    tcp,
+    udp,
+    vxlan,
+)
 
 
 def narrow(carries: int = 1400) -> Network:
@@ -82,3 +96,19 @@ def test_a_concentrator_swallows_what_the_extended_segment_does_not_carry() -> N
     large = trace(extended(), udp("10.1.0.10", "10.1.0.11", size=1451), "a")
     assert (large.verdict, large.end.node) == ("MTU exceeded, silent", "l2c-far")
     assert trace(extended(), udp("10.1.0.10", "10.1.0.11", size=1450), "a").verdict == "delivered"
+
+
+def test_of_two_narrow_legs_the_first_is_named() -> None:
+    """Rule 17: what ends a connection has its whole question before it asks in turn."""
+    backend = Backend(int(IPv4Address("10.1.0.12")), 80)
+    whole = network(
+        esxi("esx-1", "10.0.0.1/24", 1500),
+        esxi("esx-2", "10.0.0.2/24"),
+        placed(host("a", "web", "10.1.0.10/24"), "esx-1"),
+        placed(host("ingress", "web", "10.1.0.11/24", relays={80: (backend,)}), "esx-2"),
+        placed(host("b", "web", "10.1.0.12/24"), "esx-1"),
+        segments={"web": vxlan("web")},
+    )
+    found = trace(whole, tcp("10.1.0.10", "10.1.0.11"), "a")
+    assert (found.verdict, found.end.node, len(found.worst.legs)) == ("MTU exceeded, silent", "esx-1", 1)
+    assert not found.worst.returning
