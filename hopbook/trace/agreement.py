@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from hopbook.network.encapsulation import ESP
-from hopbook.network.nodes import Dlr, EsxiHost, KubeNode, ReversePath
+from hopbook.network.nodes import Dlr, EsxiHost, KubeNode, Medium, ReversePath
 from hopbook.trace.crossing import NOTHING, Crossing, crossings
 from hopbook.trace.process import ways
 from hopbook.trace.verdict import Hop, Leg, Path, Trace, Verdict
@@ -204,15 +204,12 @@ def _vxlan_told(path: Path, model: Account, twin: Account) -> bool:
     """Rule 15: ESXi drops what is too large for VXLAN's underlay silently, and Linux tells the sender."""
     if model.verdict is not Verdict.TOO_LARGE_SILENT or twin.verdict not in _ADAPTED:
         return False
-    return any(hop.node.name == model.at and _carries_vxlan(hop) for _, _, hop in path.hops)
+    return any(hop.node.name == model.at and _by_esxi(hop) for _, _, hop in path.hops)
 
 
-def _carries_vxlan(hop: Hop) -> bool:
+def _by_esxi(hop: Hop) -> bool:
     """Whether ESXi is at work there: as a router or switch, or as what joins the segment."""
-    if isinstance(hop.node, Dlr | EsxiHost):
-        return True
-    narrow = hop.egress is not None and hop.fits is not None and hop.fits < hop.egress.mtu
-    return narrow and not hop.after.layers
+    return isinstance(hop.node, Dlr | EsxiHost) or hop.medium is Medium.VXLAN
 
 
 def _unanswered(path: Path, model: Account, twin: Account) -> bool:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Protocol
 
 from hopbook.network.facts import Fact
-from hopbook.network.nodes import Dlr, Esg, Interface, Node
+from hopbook.network.nodes import Dlr, Esg, Interface, Medium, Node
 from hopbook.network.packet import Packet
 
 
@@ -77,6 +77,7 @@ class Hop:
         given: Ids of the assumptions that what it did rests on.
         host: For a DLR, the ESXi host in which it routed; empty where that is not known.
         fits: The largest innermost packet in bytes that the segment behind it carries; None where it ended.
+        medium: What that segment is; None where it ended, and on layer 2.
     """
 
     node: Node
@@ -89,6 +90,7 @@ class Hop:
     given: tuple[str, ...] = ()
     host: str = ""
     fits: int | None = None
+    medium: Medium | None = None
 
 
 @dataclass(frozen=True, slots=True)

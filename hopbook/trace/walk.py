@@ -260,12 +260,12 @@ class _Tracer:
             end = End(
                 Verdict.INSUFFICIENT, node.name, f"{route.title} leaves by {lacking}, which is not there"
             )
-            return Walk((*way.hops, self._hop(way, outcome, None, None)), end, way.known)
+            return Walk((*way.hops, self._hop(way, outcome)), end, way.known)
         fits = min(egress.mtu, segment.carries - segment.overhead)
         most_inside = most(packet, fits)
         if outcome.limit is not None and packet.inside is not None:
             most_inside = min(most_inside, most(packet.inside.packet, outcome.limit))
-        hop = self._hop(way, outcome, egress, most_inside)
+        hop = self._hop(way, outcome, egress, most_inside, segment.medium)
         known = _remembered(way, outcome)
         large = self._too_large(way, egress, segment, packet, most_inside)
         if large is not None:
@@ -364,11 +364,18 @@ class _Tracer:
 
     def _stopped(self, way: _Way, outcome: Arrived | Ended) -> Walk:
         end = outcome.end if isinstance(outcome, Ended) else End(Verdict.DELIVERED, way.node.name)
-        hop = self._hop(way, outcome, None, None)
+        hop = self._hop(way, outcome)
         known = _remembered(way, outcome) if isinstance(outcome, Arrived) else way.known
         return Walk((*way.hops, hop), end, known)
 
-    def _hop(self, way: _Way, outcome: Outcome, egress: Interface | None, fits: int | None) -> Hop:
+    def _hop(
+        self,
+        way: _Way,
+        outcome: Outcome,
+        egress: Interface | None = None,
+        fits: int | None = None,
+        medium: Medium | None = None,
+    ) -> Hop:
         """The hop, with what nobody observed of it (rules 3, 13 and 14)."""
         given = outcome.given
         on = egress or way.ingress
@@ -384,7 +391,17 @@ class _Tracer:
         before = _before(way, outcome)
         room = None if fits is None else fits - outcome.packet.innermost.size
         return Hop(
-            way.node, way.ingress, egress, before, outcome.packet, outcome.decisions, room, given, host, fits
+            way.node,
+            way.ingress,
+            egress,
+            before,
+            outcome.packet,
+            outcome.decisions,
+            room,
+            given,
+            host,
+            fits,
+            medium,
         )
 
 

@@ -2,12 +2,26 @@
 
 from dataclasses import dataclass, replace
 
-from hopbook.network.nodes import ReversePath
+from hopbook.network.nodes import Medium, ReversePath, Segment
+from hopbook.network.routes import RouteTable
 from hopbook.trace.agreement import compared
 from hopbook.trace.crossing import Crossing, crossings
 from hopbook.trace.verdict import Trace, Verdict
 from hopbook.trace.walk import trace
-from tests.unit.trace.parts import esg, esxi, host, network, placed, route, router, side, tcp, udp, vxlan
+from tests.unit.trace.parts import (
+    HERE,
+    esg,
+    esxi,
+    host,
+    network,
+    placed,
+    route,
+    router,
+    side,
+    tcp,
+    udp,
+    vxlan,
+)
 from tests.unit.trace.test_tunnels import joined as by_tunnel
 
 
@@ -71,6 +85,22 @@ def test_a_narrow_underlay_that_tells_is_tolerated_and_named() -> None:
     leg = seen(found)
     agreed = compared(found, [Leg(Verdict.DELIVERED, leg.there, leg.back)])
     assert (agreed.difference, "VXLAN" in agreed.tolerated) == ("", True)
+
+
+def test_a_narrow_vlan_that_tells_where_the_model_is_sure_of_silence_is_a_difference() -> None:
+    lan = Segment(name="lan-b", medium=Medium.VLAN, fact=HERE, carries=1400)
+    whole = network(
+        host("a", "lan-a", "10.1.0.10/24", "10.1.0.1"),
+        host("b", "lan-b", "10.2.0.10/24", "10.2.0.1"),
+        router("r", side("b", "lan-b", "10.2.0.1/24"), side("a", "lan-a", "10.1.0.1/24")),
+        segments={"lan-b": lan},
+    )
+    forward_only = RouteTable([route("10.2.0.0/24", "b")])
+    mute = replace(whole, nodes={**whole.nodes, "r": replace(whole.nodes["r"], routes=forward_only)})
+    found = trace(mute, udp("10.1.0.10", "10.2.0.10", size=1450), "a")
+    assert (found.verdict, found.end.node) == ("MTU exceeded, silent", "r")
+    told = Leg(Verdict.TOO_LARGE, crossings(found.worst.legs[0].there.hops), at="r")
+    assert compared(found, [told]).difference == "MTU exceeded, silent at r against MTU exceeded, told at r"
 
 
 def test_packets_of_another_size_differ() -> None:
