@@ -1,4 +1,4 @@
-"""What holds for every test: nobody's Prefect is touched, unit tests are quick, CI has no chance in it."""
+"""What holds for every test: nobody's Prefect is touched, CI has no chance in it."""
 
 import os
 from pathlib import Path

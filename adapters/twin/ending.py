@@ -169,9 +169,11 @@ def _complained(seen: Evidence, way: Way, *, returning: bool) -> End | None:
             asked = None if found.code == Code.NET else _silent(seen, found.station, name)
             end = asked or no_route
         case _:
-            end = _stopped(seen, found.station) or (_elsewhere(seen) if returning else None)
+            end = _stopped(seen, found.station)
     if end is None and found.code in _PROHIBITED:
         end = End(Verdict.DENIED, name, "prohibited, says an ICMP message")
+    if end is None and returning and not seen.answered:
+        end = _elsewhere(seen)
     return end or _nobody(seen, found.station)
 
 
@@ -251,7 +253,7 @@ def _vanished(seen: Evidence, way: Way, what: str) -> End:
         found = _silent(seen, station, name)  # else it is somebody else that was asked for
     found = found or _swallowed(seen, way, what)
     if found is None and station in seen.routeless:
-        mine = last is not None and node is not None and last.packet.dst in node.addresses
+        mine = last is not None and node is not None and last.packet.headers.dst in node.addresses
         words = "no route for the reply" if mine else "a route that leads nowhere"
         found = End(Verdict.NO_ROUTE, name, words)
     reason = f"{what} was last seen at {name}, and nothing there says why"

@@ -18,6 +18,7 @@ import select
 import socket
 import struct
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Protocol
@@ -156,7 +157,7 @@ class _Packets:
 
     def _tell(self, packet: bytes, code: Code, room: int = 0) -> None:
         """Let who sent a packet know that it goes no further."""
-        if packet[_PROTOCOL] in _TOLD:
+        if len(packet) >= _HEADER and packet[_PROTOCOL] in _TOLD:
             error = struct.pack("!BBHHH", Icmp.UNREACHABLE, code, 0, 0, room) + packet[:_QUOTED]
             error = error[:2] + _checksum(error).to_bytes(2) + error[4:]
             self.errors.sendto(error, (socket.inet_ntoa(packet[_SOURCE]), 0))
@@ -187,16 +188,23 @@ class Relay:
 
     def wrap(self, wrapping: Wrapping) -> None:
         """Make a node's tunnel device in this thread's namespace, and serve it."""
-        outside = _socket(socket.SOCK_RAW, _IP_IN_IP, (ip(wrapping.address), 0))
-        outside.setsockopt(socket.IPPROTO_IP, _MTU_DISCOVER, _WHOLE)
-        errors = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
-        errors.setsockopt(_SOL_RAW, _ICMP_FILTER, _ALL)  # it only sends
+        device = _device(wrapping.device, _TUN)
+        with ExitStack() as undone:
+            undone.callback(os.close, device)
+            outside = undone.enter_context(_socket(socket.SOCK_RAW, _IP_IN_IP, (ip(wrapping.address), 0)))
+            outside.setsockopt(socket.IPPROTO_IP, _MTU_DISCOVER, _WHOLE)
+            icmp = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+            errors = undone.enter_context(icmp)
+            errors.setsockopt(_SOL_RAW, _ICMP_FILTER, _ALL)  # it only sends
+            errors.settimeout(0)
+            asking = undone.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            undone.pop_all()
         self._serves(
             _Packets(
-                device=_device(wrapping.device, _TUN),
+                device=device,
                 outside=outside,
                 errors=errors,
-                asking=socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
+                asking=asking,
                 ways=_longest_first(wrapping.ways),
                 peers=frozenset(address.to_bytes(4) for address in wrapping.peers),
             )
@@ -204,10 +212,13 @@ class Relay:
 
     def extend(self, extending: Extending) -> None:
         """Make a concentrator's device in this thread's namespace, and serve it."""
-        outside = _socket(socket.SOCK_DGRAM, 0, (ip(extending.near), VXLAN_PORT))
-        outside.setsockopt(socket.IPPROTO_IP, _MTU_DISCOVER, _FRAGMENT)
-        far = (ip(extending.far), VXLAN_PORT)
-        self._serves(_Frames(_device(extending.device, _TAP), outside, far))
+        device = _device(extending.device, _TAP)
+        with ExitStack() as undone:
+            undone.callback(os.close, device)
+            outside = undone.enter_context(_socket(socket.SOCK_DGRAM, 0, (ip(extending.near), VXLAN_PORT)))
+            outside.setsockopt(socket.IPPROTO_IP, _MTU_DISCOVER, _FRAGMENT)
+            undone.pop_all()
+        self._serves(_Frames(device, outside, (ip(extending.far), VXLAN_PORT)))
 
     def _serves(self, end: _Served) -> None:
         for number in (end.device, end.outside.fileno()):
@@ -252,12 +263,15 @@ class Relay:
 
 
 def _device(name: str, kind: int) -> int:
+    device = -1
     try:
         device = os.open(_TUN_MAKER, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        fcntl.ioctl(device, _TUNSETIFF, struct.pack("16sH22x", name.encode(), kind | _NO_PI))
     except OSError as error:
+        if device >= 0:
+            os.close(device)
         message = f"the twin needs to read and write {_TUN_MAKER} (Debian has it with mode 0666)"
         raise TwinTrouble(f"{message}: {error.strerror}") from error
-    fcntl.ioctl(device, _TUNSETIFF, struct.pack("16sH22x", name.encode(), kind | _NO_PI))
     return device
 
 

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from hopbook.network.encapsulation import ESP
-from hopbook.network.nodes import Dlr, EsxiHost, KubeNode, Medium, ReversePath
+from hopbook.network.encapsulation import ESP, most
+from hopbook.network.nodes import Dlr, EsxiHost, KubeNode, Medium
 from hopbook.trace.crossing import NOTHING, Crossing, crossings
-from hopbook.trace.process import ways
+from hopbook.trace.pipelines import ways_back
+from hopbook.trace.process import suspects
 from hopbook.trace.verdict import Hop, Leg, Path, Trace, Verdict
 
 USERSPACE_ESP = 1400  # bytes: strongSwan's kernel-libipsec cuts off the rest of what it reads
@@ -176,14 +177,43 @@ def _alike(model: Account, twin: Account) -> tuple[bool, int]:
     return model.verdict is twin.verdict, same
 
 
+def _within(short: Account, long: Account) -> bool:
+    """Whether one side's way is a beginning of the other's: the same nodes in the same headers."""
+    if not short.ways or len(short.ways) > len(long.ways):
+        return not short.ways
+    earlier = zip(short.ways[:-1], long.ways, strict=False)
+    if any(ours[0] != theirs[0] for ours, theirs in earlier):
+        return False
+    (there, back), (whole, returned) = short.ways[-1], long.ways[len(short.ways) - 1]
+    return there == whole and _starts(back, returned) if back else _starts(there, whole)
+
+
+def _starts(short: Sequence[Crossing], long: Sequence[Crossing]) -> bool:
+    """Whether a way begins like another one; of its last node only how the packet came is known."""
+    if not short or len(short) > len(long):
+        return not short
+    ours, theirs = short[-1], long[len(short) - 1]
+    came = (ours.node, ours.host, ours.came, ours.before) == (
+        theirs.node,
+        theirs.host,
+        theirs.came,
+        theirs.before,
+    )
+    return came and tuple(short[:-1]) == tuple(long[: len(short) - 1])
+
+
 def _loop(_path: Path, model: Account, twin: Account) -> bool:
     """Rule 29: the model stops where headers are seen again, a real packet when its TTL ends."""
-    if not model.verdict is twin.verdict is Verdict.LOOP or len(model.ways) != len(twin.ways):
+    if not model.verdict is twin.verdict is Verdict.LOOP:
+        return False
+    if len(model.ways) != len(twin.ways) or model.ways[:-1] != twin.ways[:-1]:
         return False
     *_, (there, back) = model.ways
     *_, (seen, returned) = twin.ways
+    if twin.at not in {item.node for item in (back or there)}:
+        return False  # where an edge picks other ports each time, it is any node of the loop
     if back:
-        there, seen = back, returned
+        return there == seen and _begins(returned, back)
     return _begins(seen, there)
 
 
@@ -193,7 +223,7 @@ def _begins(long: Sequence[Crossing], short: Sequence[Crossing]) -> bool:
     for ours, theirs in zip(short[:-1], long, strict=False):
         again = bool(ours.came) and (ours.node, ours.host) in met
         if again:
-            return ours.before == theirs.before
+            return _starts((ours,), (theirs,))
         if ours != theirs:
             return False
         met.add((ours.node, ours.host))
@@ -204,48 +234,44 @@ def _vxlan_told(path: Path, model: Account, twin: Account) -> bool:
     """Rule 15: ESXi drops what is too large for VXLAN's underlay silently, and Linux tells the sender."""
     if model.verdict is not Verdict.TOO_LARGE_SILENT or twin.verdict not in _ADAPTED:
         return False
-    return any(hop.node.name == model.at and _by_esxi(hop) for _, _, hop in path.hops)
+    by_esxi = any(hop.node.name == model.at and _by_esxi(hop) for _, _, hop in path.hops)
+    return by_esxi and (_within(model, twin) or _within(twin, model))
 
 
 def _by_esxi(hop: Hop) -> bool:
-    """Whether ESXi is at work there: as a router or switch, or as what joins the segment."""
-    return isinstance(hop.node, Dlr | EsxiHost) or hop.medium is Medium.VXLAN
+    """Whether ESXi is at work there: as a router or switch, or as what joins the segment behind it."""
+    if isinstance(hop.node, Dlr | EsxiHost):
+        return True
+    if hop.medium is not Medium.VXLAN or hop.egress is None or hop.fits is None:
+        return False
+    return hop.fits < most(hop.after, hop.egress.mtu)
 
 
 def _unanswered(path: Path, model: Account, twin: Account) -> bool:
-    """Rule 11: Linux asks its reverse path filter about an ARP request, too, and leaves it unanswered."""
-    last = next((hop for _, _, hop in reversed(path.hops) if hop.node.name == model.at), None)
-    if last is None or twin.verdict is not Verdict.UNREACHABLE or not _suspected(model, last):
+    """Rule 11: Linux asks its reverse path filter about who asks for an address, too, and does not answer."""
+    if twin.verdict is not Verdict.UNREACHABLE or model.verdict not in {Verdict.DENIED, Verdict.NO_ROUTE}:
         return False
-    *_, (there, back) = model.ways
-    way = back or there
-    return len(way) > 1 and twin.at == _sender(way)
-
-
-def _suspected(model: Account, last: Hop) -> bool:
-    if model.verdict is Verdict.DENIED:
-        return model.reason.startswith("reverse path filter")
-    if model.verdict is not Verdict.NO_ROUTE or last.ingress is None:
-        return False  # where it goes is asked first, so a packet without a way is never called suspected
-    back = ways(last.node, last.before.src)
-    return last.node.reverse_path is not ReversePath.OFF and all(
-        route.interface != last.ingress.name for route in back
-    )
-
-
-def _sender(way: Sequence[Crossing]) -> str:
-    """Who put the packet onto the last segment; an ESXi host only passes it on."""
-    return next((item.node for item in reversed(way[:-1]) if item.left), "")
+    hops = [hop for _, _, hop in path.hops]
+    number = next((n for n in reversed(range(len(hops))) if hops[n].node.name == model.at), 0)
+    asker = next((hop for hop in reversed(hops[:number]) if hop.egress is not None), None)
+    last = hops[number]
+    if asker is None or asker.egress is None or last.ingress is None or twin.at != asker.node.name:
+        return False
+    asks = asker.egress.addresses
+    return bool(asks) and suspects(last.node, last.ingress, ways_back(last.node, asks[0]))
 
 
 def _esp_path(path: Path, model: Account, twin: Account) -> bool:
     """Rule 26: userspace ESP knows its own interface, and never learns of a narrower router behind."""
     if twin.verdict is not Verdict.TOO_LARGE_SILENT or model.verdict not in _ADAPTED:
         return False
+    if not (_within(twin, model) or _within(model, twin)):
+        return False
     for leg in path.legs:
         for hops in (leg.there.hops, leg.back.hops if leg.back is not None else ()):
-            fits = [hop.fits for hop in hops if hop.fits is not None and ESP in hop.after.layers]
-            if fits and min(fits) < fits[0]:
+            carried = [hop for hop in hops if hop.fits is not None and ESP in hop.after.layers]
+            fits = [hop.fits for hop in carried if hop.fits is not None]
+            if fits and min(fits) < fits[0] and twin.at in {hop.node.name for hop in carried}:
                 return True
     return False
 
@@ -258,7 +284,7 @@ def _esp_reads(path: Path, model: Account, twin: Account) -> bool:
             for leg, size in zip(path.legs, model.sizes, strict=False)
         )
         return not replace(model, sizes=tuple(sizes)).differs(twin)
-    if twin.verdict is not Verdict.TOO_LARGE:
+    if twin.verdict is not Verdict.TOO_LARGE or not _within(twin, model):
         return False
     return any(
         hop.node.name == twin.at
@@ -276,7 +302,12 @@ def _carried(leg: Leg, by: str) -> bool:
 def _size_first(path: Path, model: Account, twin: Account) -> bool:
     """Rule 1: Linux compares a datagram's size with the way out before it asks its forward chain."""
     rules = model.verdict in {Verdict.DENIED, Verdict.TUNNEL_DOWN} and model.at == twin.at
-    return rules and twin.verdict is Verdict.TOO_LARGE and path.hops[0][2].before.protocol == "udp"
+    return (
+        rules
+        and _within(twin, model)
+        and twin.verdict is Verdict.TOO_LARGE
+        and path.hops[0][2].before.protocol == "udp"
+    )
 
 
 def _unknown_reply(path: Path, model: Account, twin: Account) -> bool:
@@ -293,7 +324,7 @@ def _unknown_reply(path: Path, model: Account, twin: Account) -> bool:
 
 TOLERATED: Mapping[str, Callable[[Path, Account, Account], bool]] = {
     "a loop has no end in the model's way": _loop,
-    "Linux leaves ARP of a suspected source unanswered": _unanswered,
+    "Linux does not answer the ARP of an asker that it suspects": _unanswered,
     "userspace ESP does not learn its path's MTU": _esp_path,
     "userspace ESP takes 1,400 bytes": _esp_reads,
     "Linux looks at the size before its rules": _size_first,

@@ -49,15 +49,20 @@ def _established(node: Node, arrival: Arrival, reply: Packet, *before: Decision)
         if reply.inside is not None and isinstance(node, Esg):
             return _opened(node, arrival, reply, *done)
         return [Arrived(reply, (*done, Decision(What.RECEIVED)))]
-    end = tunnel_for(node, arrival, reply)
-    return forward(node, reply, *done) if end is None else through(node, arrival, reply, end, *done)
+    return _onward(node, arrival, reply, *done)
 
 
 def _open(node: Esg, arrival: Arrival, *done: Decision) -> Sequence[Outcome]:
     """Past an edge whose firewall is off: no NAT and no filter (rule 3), but its tunnels stay."""
-    packet = arrival.packet
+    return _onward(node, arrival, arrival.packet, *done)
+
+
+def _onward(node: Node, arrival: Arrival, packet: Packet, *done: Decision) -> Sequence[Outcome]:
+    """Past the firewall: by a route, or into the tunnel that takes it; that adds no route (rule 6)."""
     end = tunnel_for(node, arrival, packet)
-    return forward(node, packet, *done) if end is None else through(node, arrival, packet, end, *done)
+    if end is None or not ways(node, packet.dst):
+        return forward(node, packet, *done)
+    return through(node, arrival, packet, end, *done)
 
 
 def _stray(node: Node, packet: Packet) -> Sequence[Outcome]:

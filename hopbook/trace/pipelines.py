@@ -17,6 +17,7 @@ from hopbook.network.nodes import (
     VpnGateway,
 )
 from hopbook.network.packet import Packet, ip
+from hopbook.network.routes import Route
 from hopbook.resources.nsxv import FirewallAction
 from hopbook.trace.edges import dlr, esg
 from hopbook.trace.gateways import concentrator, vpn_gateway
@@ -83,11 +84,20 @@ def process(node: Node, arrival: Arrival) -> Sequence[Outcome]:
 
 def _by_kind(node: Node, arrival: Arrival) -> Sequence[Outcome]:
     found = _PIPELINES[type(node)](node, arrival)
-    if node.reverse_path is ReversePath.OFF:
+    if node.reverse_path is ReversePath.OFF or _turned_away(node, arrival):
         return found
-    source = arrival.packet.src
-    back = lookup(node, source) if isinstance(node, KubeNode) else ways(node, source)
-    return filtered(node, arrival, back, found)
+    return filtered(node, arrival, ways_back(node, arrival.packet.src), found)
+
+
+def ways_back(node: Node, address: int) -> Sequence[Route]:
+    """The routes by which a node would answer."""
+    return lookup(node, address) if isinstance(node, KubeNode) else ways(node, address)
+
+
+def _turned_away(node: Node, arrival: Arrival) -> bool:
+    """Whether a machine that forwards nothing gets what is for another: nobody asks where that came from."""
+    machine = isinstance(node, Host) and not isinstance(node, KubeNode | VpnGateway)
+    return machine and arrival.packet.dst not in node.addresses
 
 
 def _at_vnic(node: Node, arrival: Arrival, packet: Packet) -> Sequence[Outcome]:

@@ -148,19 +148,27 @@ def filtered(
 
     It is asked once there is a way for the packet; `back` are the routes to its source.
     """
-    if not _suspects(node, arrival, back) or all(_nowhere(item, arrival.packet) for item in found):
+    ingress = arrival.ingress
+    if (
+        ingress is None
+        or not suspects(node, ingress, back)
+        or all(_nowhere(item, arrival.packet) for item in found)
+    ):
         return found
     astray = "no route back to" if node.reverse_path is ReversePath.LOOSE else "another way back to"
     reason = f"reverse path filter: {astray} {ip(arrival.packet.src)}"
     return ended(node, arrival.packet, Verdict.DENIED, reason, *done)
 
 
-def _suspects(node: Node, arrival: Arrival, back: Sequence[Route]) -> bool:
-    if node.reverse_path is ReversePath.OFF or arrival.ingress is None:
-        return False
-    if node.reverse_path is ReversePath.LOOSE:
-        return not back
-    return all(route.interface != arrival.ingress.name for route in back)
+def suspects(node: Node, ingress: Interface, back: Sequence[Route]) -> bool:
+    """Whether the reverse path filter of an interface drops what comes from where `back` leads."""
+    match node.reverse_path:
+        case ReversePath.OFF:
+            return False
+        case ReversePath.LOOSE:
+            return not back
+        case ReversePath.STRICT:
+            return all(route.interface != ingress.name for route in back)
 
 
 def _nowhere(outcome: Outcome, packet: Packet) -> bool:

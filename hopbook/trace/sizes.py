@@ -5,13 +5,13 @@ Where a hop is too narrow, a node that routes tells the sender (ICMP 3/4), and t
 layer 2 tells nobody, and the transfer hangs (rules 15, 26 and 27).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from hopbook.network.encapsulation import EXTENSION, most
 from hopbook.network.nodes import Concentrator, Dlr, EsxiHost, Interface, Node, Segment
 from hopbook.network.packet import Packet
-from hopbook.trace.process import Knobs, ways
+from hopbook.trace.process import Knobs
 from hopbook.trace.verdict import End, Hop, Leg, Verdict
 
 
@@ -20,21 +20,26 @@ def fragments(packet: Packet, knobs: Knobs) -> bool:
     return EXTENSION in packet.layers and knobs.reading("A27") == "fragments"
 
 
-def silent(node: Node, came: Packet, left: Packet, knobs: Knobs, *, underlay: bool) -> bool:
+Answers = Callable[[Node, Packet], bool]
+"""Whether an ICMP message about a packet leaves a node towards who sent it."""
+
+
+def silent(node: Node, came: Packet, left: Packet, knobs: Knobs, answers: Answers, *, underlay: bool) -> bool:
     """Whether what is too large for a node's way out is dropped without a word to who sent it.
 
     Args:
-        node: Where it is too large; it can tell only whom it has a route to.
+        node: Where it is too large.
         came: As it came; without a source the node sends it itself.
         left: As it would leave.
         knobs: For the reading of rule 15.
+        answers: Whom a node that routes can tell.
         underlay: It is the underlay of a VXLAN that is too narrow, and not the node's own interface.
     """
     if EXTENSION in left.layers or isinstance(node, Concentrator):
         return True
     if isinstance(node, Dlr | EsxiHost) or underlay:
         return knobs.reading("A15") == "silent"
-    return bool(came.src) and came.src not in node.addresses and not ways(node, came.src)
+    return not answers(node, came)
 
 
 def on_underlay(egress: Interface, segment: Segment, packet: Packet, size: int) -> bool:
@@ -42,7 +47,9 @@ def on_underlay(egress: Interface, segment: Segment, packet: Packet, size: int) 
     return segment.overhead > 0 and most(packet, egress.mtu) >= size
 
 
-def sized(leg: Leg, segments: Mapping[str, Segment], knobs: Knobs) -> tuple[Leg, End | None, bool]:
+def sized(
+    leg: Leg, segments: Mapping[str, Segment], knobs: Knobs, answers: Answers
+) -> tuple[Leg, End | None, bool]:
     """A TCP leg with the size of its packets; and how it ends where they are lost, with on which way."""
     back = leg.back
     first = leg.there.hops[0]
@@ -55,7 +62,7 @@ def sized(leg: Leg, segments: Mapping[str, Segment], knobs: Knobs) -> tuple[Leg,
         for hop in hops:
             if hop.fits is None or hop.fits >= sent or fragments(hop.after, knobs):
                 continue
-            if _swallows(hop, segments, sent, knobs):
+            if _swallows(hop, segments, sent, knobs, answers):
                 reason = f"{sent} bytes do not fit there, {hop.fits} do, and nobody says so"
                 return leg, End(Verdict.TOO_LARGE_SILENT, hop.node.name, reason), returning
             sent = hop.fits
@@ -63,10 +70,10 @@ def sized(leg: Leg, segments: Mapping[str, Segment], knobs: Knobs) -> tuple[Leg,
     return replace(leg, mtu=mtu), None, False
 
 
-def _swallows(hop: Hop, segments: Mapping[str, Segment], size: int, knobs: Knobs) -> bool:
+def _swallows(hop: Hop, segments: Mapping[str, Segment], size: int, knobs: Knobs, answers: Answers) -> bool:
     out = hop.egress
     underlay = out is not None and on_underlay(out, segments[out.segment], hop.after, size)
-    return silent(hop.node, hop.before, hop.after, knobs, underlay=underlay)
+    return silent(hop.node, hop.before, hop.after, knobs, answers, underlay=underlay)
 
 
 def _mtu(hop: Hop) -> int:

@@ -26,8 +26,8 @@ from hopbook.network.nodes import (
 from hopbook.network.packet import Frame, Packet, ip
 from hopbook.network.routes import Route
 from hopbook.trace import tunnels
-from hopbook.trace.pipelines import process
-from hopbook.trace.process import Arrival, Arrived, Ended, Knobs, Onward, Outcome, Tunnel, ways
+from hopbook.trace.pipelines import process, ways_back
+from hopbook.trace.process import Arrival, Arrived, Ended, Knobs, Onward, Outcome, Tunnel
 from hopbook.trace.sizes import fragments, on_underlay, silent, sized
 from hopbook.trace.switching import Next, Switched, arrived, extended, switched, towards
 from hopbook.trace.verdict import End, Hop, Known, Leg, Path, Trace, Verdict, Walk
@@ -124,7 +124,7 @@ class _Tracer:
                 continue
             for tail in self._tails(asked, last, legs):
                 if tail is not None and tail.end.verdict is not Verdict.DELIVERED:
-                    yield self._failed_later(Leg(there, backs[0]), tail)
+                    yield from (self._failed_later(Leg(there, back), tail) for back in backs)
                     continue
                 for back in backs:
                     later = () if tail is None else tail.legs
@@ -135,8 +135,10 @@ class _Tracer:
         there, back = leg.there, leg.back
         if back is None or back.end.verdict is not Verdict.DELIVERED:
             return Path((leg, *later), there.end if back is None else back.end, returning=True)
-        leg, end, returning = sized(leg, self.network.segments, self.knobs)
-        return Path((leg, *later), end or there.end, returning)
+        leg, end, returning = sized(leg, self.network.segments, self.knobs, self._answers)
+        if end is not None:  # then nothing was asked further on
+            return Path((leg,), end, returning)
+        return Path((leg, *later), there.end)
 
     def _failed_later(self, leg: Leg, tail: Path) -> Path:
         """A connection behind which another one failed: a TCP leg comes first, full packets included."""
@@ -346,19 +348,24 @@ class _Tracer:
             return None
         reason = f"{inner.size} bytes do not fit {egress.name} (MTU {egress.mtu}) and {segment.name}: {room}"
         underlay = on_underlay(egress, segment, packet, inner.size)
-        lost = silent(way.node, way.packet, packet, self.knobs, underlay=underlay)
-        lost = lost or not self._answers(way.node, way.packet)
+        lost = silent(way.node, way.packet, packet, self.knobs, self._answers, underlay=underlay)
         return End(Verdict.TOO_LARGE_SILENT if lost else Verdict.TOO_LARGE, way.node.name, reason)
 
     def _answers(self, node: Node, came: Packet) -> bool:
-        """Whether an ICMP message about a packet leaves the node: somebody answers for its first hop."""
+        """Whether an ICMP message about a packet leaves the node; not where nobody is its first hop.
+
+        What is not known of that hop is not held against it: the packet's own way says what is not known.
+        """
         if not came.src or came.src in node.addresses:
             return True
-        for route in ways(node, came.src):
+        for route in ways_back(node, came.src):
             egress = node.interfaces.get(route.interface)
             segment = self.network.segments.get(egress.segment) if egress is not None else None
+            if segment is None:
+                return True  # by a tunnel
             back = Onward(came._replace(dst=came.src), route, ())
-            if segment is not None and isinstance(self._neighbour(node, back, segment), Frame):
+            found = self._neighbour(node, back, segment)
+            if isinstance(found, Frame) or found.verdict is not Verdict.UNREACHABLE:
                 return True
         return False
 

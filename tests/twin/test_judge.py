@@ -66,7 +66,7 @@ def shows(*_: Any) -> None:
 BUGS: dict[str, list[tuple[Any, str, Callable[..., Any]]]] = {
     "the last firewall rule wins": [(firewall, "lowest", last)],
     "the last NAT rule wins": [(nat, "lowest", last)],
-    "no reverse path filter": [(process, "_suspects", trusts)],
+    "no reverse path filter": [(process, "suspects", trusts)],
     "no masquerade": [(kube, "_masquerade", shows)],
 }
 

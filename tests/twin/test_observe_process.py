@@ -117,7 +117,8 @@ with Twin() as twin:
     except HopbookError as error:
         sys.exit(str(error))
     asked = Packet.of("tcp", (IPv4Address("172.30.1.10"), 40000), (IPv4Address("172.30.2.10"), 8080))
-    print(os.getuid(), twin.probe(asked, "pod1")[0].there[-1].node)
+    (found,) = twin.probe(asked, "pod1")
+    print(os.getuid(), found.verdict, found.there[-1].node)
 """
 
 
@@ -131,9 +132,9 @@ def ordinary(mode: str) -> subprocess.CompletedProcess[str]:
 def test_an_ordinary_user_builds_and_probes() -> None:
     done = ordinary("0666")
     assert (done.returncode, done.stderr) == (0, "")
-    user, node = done.stdout.split()
+    user, verdict, node = done.stdout.split()
     assert int(user) != 0
-    assert node == "pod2"
+    assert (verdict, node) == ("refused", "pod2")  # nothing listens there, and its answer came back
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can take a device away from itself")

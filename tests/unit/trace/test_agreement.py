@@ -138,19 +138,73 @@ def test_a_datagram_that_userspace_esp_does_not_take_is_tolerated_at_the_tunnel_
     assert compared(found, [elsewhere]).difference == "delivered at - against MTU exceeded, told at wan"
 
 
-def test_arp_that_a_suspicious_edge_leaves_unanswered_is_tolerated_without_a_way_on() -> None:
+def test_arp_of_an_asker_that_an_edge_suspects_may_stay_unanswered() -> None:
+    """The edge has lost the route to the link that it is asked on, and so any way for the packet."""
     edge = esg("edge", side("up", "link", "10.3.0.2/24", index=0), reverse_path=ReversePath.LOOSE)
+    lost = replace(edge, routes=RouteTable([route("10.9.0.0/24", "up")]))
     before = router(
         "r",
         side("in", "lan-a", "10.1.0.1/24"),
         side("out", "link", "10.3.0.1/24"),
         routes=[route("0.0.0.0/0", "out", "10.3.0.2")],
     )
-    whole = network(host("a", "lan-a", "10.1.0.10/24", "10.1.0.1"), before, edge)
+    whole = network(host("a", "lan-a", "10.1.0.10/24", "10.1.0.1"), before, lost)
     found = trace(whole, tcp("10.1.0.10", "10.2.0.10"), "a")
     assert (found.verdict, found.end.node) == ("no route", "edge")
     unheard = Leg(Verdict.UNREACHABLE, crossings(found.worst.legs[0].there.hops)[:2], at="r")
-    assert "ARP" in compared(found, [unheard]).tolerated
-    trusting = replace(whole, nodes={**whole.nodes, "edge": replace(edge, reverse_path=ReversePath.OFF)})
-    found = trace(trusting, tcp("10.1.0.10", "10.2.0.10"), "a")
+    assert "does not answer" in compared(found, [unheard]).tolerated
+    knows = replace(whole, nodes={**whole.nodes, "edge": edge})
+    found = trace(knows, tcp("10.1.0.10", "10.2.0.10"), "a")
+    assert (found.verdict, found.end.node) == ("no route", "edge")
     assert compared(found, [unheard]).difference == "no route at edge against neighbour unreachable at r"
+
+
+def test_an_interface_that_is_narrow_itself_is_none_of_esxi_s() -> None:
+    edge = esg(
+        "edge",
+        side("in", "lan-a", "10.1.0.1/24", index=0),
+        side("b", "lan-b", "10.2.0.1/24", index=1, mtu=1400),
+    )
+    edge = replace(edge, routes=RouteTable([route("10.2.0.0/24", "b")]))
+    whole = network(
+        host("a", "lan-a", "10.1.0.10/24", "10.1.0.1"),
+        host("b", "lan-b", "10.2.0.10/24", "10.2.0.1"),
+        edge,
+        segments={"lan-b": vxlan("lan-b")},
+    )
+    found = trace(whole, udp("10.1.0.10", "10.2.0.10", size=1450), "a")
+    assert (found.verdict, found.end.node) == ("MTU exceeded, silent", "edge")
+    told = Leg(Verdict.TOO_LARGE, crossings(found.worst.legs[0].there.hops), at="edge")
+    assert compared(found, [told]).difference.endswith("against MTU exceeded, told at edge")
+
+
+def circling() -> Trace:
+    whole = network(
+        host("a", "lan-a", "10.1.0.10/24", "10.1.0.1"),
+        router(
+            "r",
+            side("a", "lan-a", "10.1.0.1/24"),
+            side("l", "link", "10.3.0.1/24"),
+            routes=[route("0.0.0.0/0", "l", "10.3.0.2")],
+        ),
+        router("s", side("l", "link", "10.3.0.2/24"), routes=[route("0.0.0.0/0", "l", "10.3.0.1")]),
+    )
+    return trace(whole, tcp("10.1.0.10", "10.9.0.1"), "a")
+
+
+def test_a_loop_that_is_seen_longer_is_the_same_at_the_same_node_alone() -> None:
+    found = circling()
+    assert found.verdict is Verdict.LOOP
+    way = crossings(found.worst.legs[0].there.hops)
+    longer = (*way[:-1], *way[-3:-1], way[-1])
+    assert compared(found, [Leg(Verdict.LOOP, longer, at=found.end.node)]).tolerated
+    assert compared(found, [Leg(Verdict.LOOP, longer, at="elsewhere")]).difference
+    other = (way[0], way[1]._replace(left="elsewhere"), *way[2:])
+    assert compared(found, [Leg(Verdict.LOOP, other, at=found.end.node)]).difference
+
+
+def test_a_tolerance_asks_for_the_way() -> None:
+    found = trace(by_tunnel(), udp("10.1.0.10", "10.2.0.10", size=1410), "a")
+    way = crossings(found.worst.legs[0].there.hops)[:2]
+    astray = (way[0], way[1]._replace(came="elsewhere"))
+    assert compared(found, [Leg(Verdict.TOO_LARGE, astray, at="edge-a")]).difference

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from ipaddress import IPv4Address
 
+import pytest
+
 from hopbook.network.facts import declared
 from hopbook.network.nodes import Backend, Concentrator, Medium, Network, Segment
 from hopbook.network.routes import RouteTable
@@ -57,6 +59,27 @@ def test_a_router_whose_word_meets_no_neighbour_tells_nobody() -> None:
     assert (found.verdict, found.end.node) == ("MTU exceeded, silent", "r")
 
 
+@pytest.mark.parametrize(("by", "expected"), [("10.1.0.99", "MTU exceeded, silent"), ("", "delivered")])
+def test_a_transfer_hangs_where_the_narrow_router_s_word_meets_no_neighbour(by: str, expected: str) -> None:
+    """The reply takes another router, so small packets get through both ways."""
+    narrow_link = Segment(name="mid", medium=Medium.VLAN, fact=HERE, carries=1400)
+    back = [route("10.1.0.10/32", "in", by)] if by else []
+    whole = network(
+        host("a", "lan-a", "10.1.0.10/24", "10.1.0.1"),
+        host("b", "lan-b", "10.2.0.10/24", "10.2.0.1"),
+        router(
+            "r1",
+            side("in", "lan-a", "10.1.0.1/24"),
+            side("out", "mid", "10.5.0.1/24"),
+            routes=[route("10.2.0.0/24", "out", "10.5.0.2"), *back],
+        ),
+        router("r3", side("m", "mid", "10.5.0.2/24"), side("b", "lan-b", "10.2.0.3/24")),
+        router("r2", side("a", "lan-a", "10.1.0.2/24"), side("b", "lan-b", "10.2.0.1/24")),
+        segments={"mid": narrow_link},
+    )
+    assert trace(whole, tcp("10.1.0.10", "10.2.0.10"), "a").verdict == expected
+
+
 def extended() -> Network:
     """Two segments made one by concentrators; the far one is a VXLAN with 1450 bytes of room."""
     ends = [
@@ -98,7 +121,8 @@ def test_a_concentrator_swallows_what_the_extended_segment_does_not_carry() -> N
     assert trace(extended(), udp("10.1.0.10", "10.1.0.11", size=1450), "a").verdict == "delivered"
 
 
-def test_of_two_narrow_legs_the_first_is_named() -> None:
+@pytest.mark.parametrize("behind", ["esx-1", "esx-2"], ids=["narrow", "wide"])
+def test_of_two_legs_a_narrow_first_one_is_named_alone(behind: str) -> None:
     """Rule 17: what ends a connection has its whole question before it asks in turn."""
     backend = Backend(int(IPv4Address("10.1.0.12")), 80)
     whole = network(
@@ -106,7 +130,7 @@ def test_of_two_narrow_legs_the_first_is_named() -> None:
         esxi("esx-2", "10.0.0.2/24"),
         placed(host("a", "web", "10.1.0.10/24"), "esx-1"),
         placed(host("ingress", "web", "10.1.0.11/24", relays={80: (backend,)}), "esx-2"),
-        placed(host("b", "web", "10.1.0.12/24"), "esx-1"),
+        placed(host("b", "web", "10.1.0.12/24"), behind),
         segments={"web": vxlan("web")},
     )
     found = trace(whole, tcp("10.1.0.10", "10.1.0.11"), "a")

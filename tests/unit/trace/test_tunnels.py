@@ -199,3 +199,18 @@ def test_a_container_without_a_tunnel_has_only_its_own_routes(default: bool, exp
     whole = network(host("a", "lan", "10.1.0.10/24", "10.1.0.2"), gateway)
     found = trace(whole, tcp("10.1.0.10", "10.2.0.10"), "a")
     assert (found.verdict, found.end.node) == (expected, "vpn")
+
+
+@pytest.mark.parametrize("enabled", [True, False], ids=["firewall on", "firewall off"])
+def test_a_tunnel_adds_no_route_to_an_edge(enabled: bool) -> None:
+    """Rule 6."""
+    whole = joined()
+    found = edge(whole, "edge-a")
+    known = [item for item in found.routes.routes if item.prefix.prefixlen]
+    routes = RouteTable([*known, route("172.16.2.0/24", "up", "172.16.1.1")])
+    firewall = Firewall([], found.firewall.default, enabled=enabled)
+    whole = changed(whole, "edge-a", routes=routes, firewall=firewall)
+    if enabled:
+        whole = changed(whole, "edge-a", firewall=edge(joined(), "edge-a").firewall)
+    lost = follow(whole)
+    assert (lost.verdict, lost.end.node) == ("no route", "edge-a")

@@ -207,6 +207,13 @@ def test_a_reply_that_its_receiver_refuses_is_asymmetric_where_nobody_waits_for_
     assert ended(there=way(*THERE), back=back, complaints=told) == ("asymmetric return", "client")
 
 
+def test_a_large_reply_that_is_prohibited_is_denied_though_small_ones_arrived() -> None:
+    told = [Complaint("r", Icmp.UNREACHABLE, Code.PROHIBITED, returning=True)]
+    seen = {"there": way(*THERE), "back": way(*BACK, src=SERVER, dst=CLIENT), "answered": True}
+    seen |= {"large": way(*THERE), "large_back": way(*BACK[:2], src=SERVER, dst=CLIENT)}
+    assert ended(**seen, complaints=told) == ("denied", "router")
+
+
 def test_an_edge_that_did_not_see_the_request_drops_the_reply() -> None:
     firewall = Firewall([], Policy(FirewallAction.DENY, FACT))
     held = {"eth0": interface("eth0", "b", ELSEWHERE)}
