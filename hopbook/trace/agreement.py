@@ -253,7 +253,7 @@ def _unanswered(path: Path, model: Account, twin: Account) -> bool:
         return False
     hops = [hop for _, _, hop in path.hops]
     number = next((n for n in reversed(range(len(hops))) if hops[n].node.name == model.at), 0)
-    asker = next((hop for hop in reversed(hops[:number]) if hop.egress is not None), None)
+    asker = next((hop for hop in reversed(hops[:number]) if not isinstance(hop.node, EsxiHost)), None)
     last = hops[number]
     if asker is None or asker.egress is None or last.ingress is None or twin.at != asker.node.name:
         return False
