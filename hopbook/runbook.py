@@ -13,6 +13,9 @@ class Runbook(Part):
     runbook: Name
     title: str
     description: str
+    of: Name | None = Field(
+        default=None, description="the runbook whose objects it works on, as if it were one of its runs"
+    )
     cites: tuple[str, ...] = Field(min_length=1, description="statements of the source document: S3")
     needs: tuple[str, ...] = Field(default=(), description="sections that the site file has to have")
     verify: tuple[Name, ...] = Field(default=(), description="traffics of runbooks/traffic, in order")

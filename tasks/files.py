@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from hopbook.errors import InvalidInput, Problem
+from hopbook.icp.failures import Failures, read_failures
+from hopbook.icp.knowledge import Knowledge
+from hopbook.icp.sizes import Catalogue, read_catalogue
 from hopbook.runbook import Runbook, read_runbook
 from hopbook.site.document import Document, read_document
 from hopbook.site.load import read_site_document
@@ -107,6 +110,33 @@ def observed_documents(site: str) -> list[Document]:
 def document() -> dict[str, Any]:
     """Where each statement of the source document stands."""
     return read_document(_read(RUNBOOKS / "document.yaml"), "document.yaml").data
+
+
+def sizes() -> Catalogue:
+    """Counts and sizes of ICP's machines, by profile.
+
+    Raises:
+        InvalidInput: the file is not YAML of our kind.
+    """
+    return read_catalogue(read_document(_read(RUNBOOKS / "icp/sizes.yaml"), "sizes.yaml"))
+
+
+def known_failures() -> Failures:
+    """What is known to go wrong in an installation of ICP.
+
+    Raises:
+        InvalidInput: the file is not YAML of our kind.
+    """
+    return read_failures(read_document(_read(RUNBOOKS / "icp/failures.yaml"), "failures.yaml"))
+
+
+def knowledge(book: Runbook) -> Knowledge | None:
+    """What who installs ICP has to know; None for a runbook that does not.
+
+    Raises:
+        InvalidInput: a file of `runbooks/icp/` is not right.
+    """
+    return Knowledge(sizes(), known_failures()) if "icp.install" in book.needs else None
 
 
 def traffics() -> list[str]:

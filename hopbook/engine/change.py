@@ -1,7 +1,7 @@
 """What is there, and what a step would make of it."""
 
 import dataclasses
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -135,6 +135,18 @@ def _unprotected(_observed: Observed) -> str:
     return ""
 
 
+Ours = Callable[[Key], Resource | None]
+"""What is ours under a key, as we last applied it."""
+
+
+def _outside(_resource: Resource, _ours: Ours) -> bool:
+    return False
+
+
+def _alone(_resource: Resource) -> Key | None:
+    return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class KindTraits:
     """What the engine has to know of a kind of resource.
@@ -145,11 +157,17 @@ class KindTraits:
         natural: What makes a foreign object the same thing as ours; None: its key alone.
         marker: Whether objects of the kind can carry our marker. Else the journal says what is ours.
         setting: It always exists: only updates, and undo puts the old fields back.
+        by_key: Whether an observation holds only what it was asked for by key; else all of the lane. Of a
+            host nobody can ask for everything.
         fixed: Fields that the system cannot change in place.
         shadows: Whether the first, standing above, keeps every packet from the second.
         call_timeout: Seconds after which a call of this kind can no longer take effect by itself.
         irreversible: Why undo cannot restore it; empty where it can.
         protected: Why a live object must not be touched; empty where it may.
+        within: Whether a thing lies in something else that is ours altogether, so that it is ours to replace,
+            whoever put it there: a file in a folder that we made. It is told what of ours is under a key.
+        goes_with: What takes it along when it is deleted, though nobody asks for that: a file goes with its
+            machine. None where nothing does.
     """
 
     lane: Callable[[Resource], str]
@@ -157,11 +175,14 @@ class KindTraits:
     natural: Callable[[Resource], Hashable] | None = None
     marker: bool = False
     setting: bool = False
+    by_key: bool = False
     fixed: frozenset[str] = frozenset()
     shadows: Callable[[Resource, Resource], bool] = _never
     call_timeout: float = 240.0
     irreversible: str = ""
     protected: Callable[[Observed], str] = _unprotected
+    within: Callable[[Resource, Ours], bool] = _outside
+    goes_with: Callable[[Resource], Key | None] = _alone
 
 
 class Result(StrEnum):
@@ -177,13 +198,27 @@ class Result(StrEnum):
 class Outcome:
     """How the change of one key ended, and for a refusal or doubt why (no secret in it).
 
-    `more`: another outcome of the same call follows at once, so both can be written as one.
+    `more`: another outcome of the same call follows at once, so both can be written as one. `attempted` is
+    false of a refusal that only says that something before it went wrong.
     """
 
     key: Key
     result: Result
     reason: str = ""
     more: bool = False
+    attempted: bool = True
+
+
+def not_attempted(changes: Sequence[Change], because: str) -> Iterator[Outcome]:
+    """The outcomes of changes of one call that was not made any more."""
+    for change in changes:
+        yield Outcome(
+            key=change.key,
+            result=Result.REFUSED,
+            reason=f"not attempted: {because}",
+            more=change is not changes[-1],
+            attempted=False,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,13 +170,15 @@ class ChangeDoubted(Event):
 class StepCompleted(Event):
     """The step's resources were observed as they should be.
 
-    `ranks` are those of rules that changed while the rules already stood right.
+    `ranks` are those of rules that changed while the rules already stood right; `gone` are the keys of what
+    went with something that the step deleted: it is nobody's any more.
     """
 
     kind: ClassVar[str] = "step.completed.v1"
 
     step: str
     ranks: dict[str, int] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
 
 
 @_known

@@ -11,14 +11,20 @@ from hopbook.errors import StepNotDone
 def obstacles(plan: StepPlan, traits: Mapping[str, KindTraits], *, adopt: bool) -> Iterator[str]:
     """Why a plan cannot be carried out, each once; found before anything is touched."""
     yield from dict.fromkeys(plan.blocked)
-    if plan.adoptions and not adopt:
-        names = ", ".join(change.resource.title() for change in plan.adoptions)
+    takeable = [change for change in plan.adoptions if not _fixed(change, traits)]
+    if takeable and not adopt:
+        names = ", ".join(change.resource.title() for change in takeable)
         yield f"already there and not ours: {names}; --adopt takes them over"
     yield from dict.fromkeys(_unknown(plan.changes))
     try:
         list(waves(plan.changes, traits))
     except StepNotDone as circle:
         yield str(circle)
+
+
+def _fixed(change: Change, traits: Mapping[str, KindTraits]) -> bool:
+    """Whether something differs that cannot be changed."""
+    return any(item.field in traits[change.key.kind].fixed for item in change.fields)
 
 
 def _unknown(changes: Sequence[Change]) -> Iterator[str]:

@@ -1,12 +1,15 @@
-"""What would go with an object that is deleted, though it is not ours.
+"""What goes with an object that is deleted, though nobody asks for it.
 
-Deleting an edge deletes every rule on it, also the ones that somebody else put there beside ours.
+Deleting an edge deletes every rule on it, also the ones that somebody else put there beside ours. Deleting a
+machine deletes all that was made on it; none of that is ours any more, and a new machine of the same name
+begins without it.
 """
 
 from collections.abc import Collection, Iterator, Mapping
 
-from hopbook.engine.change import KindTraits, Observation
-from hopbook.resources.base import Key
+from hopbook.engine.change import Action, KindTraits, Observation
+from hopbook.engine.state import ChangeStatus, SiteState
+from hopbook.resources.base import Key, from_document
 
 
 def passengers(
@@ -24,3 +27,22 @@ def passengers(
             if ref in deleted:
                 carrier = observation.items[ref].resource.title()
                 yield f"{carrier} carries {item.resource.title()}, which is not ours"
+
+
+def gone_with(state: SiteState, run: str, step: str, traits: Mapping[str, KindTraits]) -> Iterator[str]:
+    """The keys of what is ours by the journal, and went with something that a step of a run deleted."""
+    steps = state.runs[run].steps if run in state.runs else {}
+    changes = [state.changes[change] for change in steps[step].changes] if step in steps else []
+    deleted = {
+        Key.parse(change.intent.key)
+        for change in changes
+        if change.intent.action == Action.DELETE
+        and change.status is ChangeStatus.APPLIED
+        and change.intent.key not in state.owned
+    }
+    if not deleted:
+        return
+    for key, owned in state.owned.items():
+        trait = traits.get(Key.parse(key).kind)
+        if trait is not None and trait.goes_with(from_document(owned.document)) in deleted:
+            yield key

@@ -19,12 +19,18 @@ Naturals = Mapping[tuple[str, Hashable], Key]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One documented step: what it wants."""
+    """One documented step: what it wants.
+
+    Attributes:
+        keeps: What it does not want, but leaves as it is where an earlier run of it made it: another step
+            is to give it up.
+    """
 
     id: str
     title: str
     citation: str
     resources: tuple[Resource, ...]
+    keeps: frozenset[Key] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,7 @@ class Known:
 
     def left_by(self, instance: str, step: Step) -> list[Resource]:
         """What the step made in earlier runs of the instance and does not want any more, newest first."""
-        wanted = {str(resource.key) for resource in step.resources}
+        wanted = {str(resource.key) for resource in step.resources} | set(map(str, step.keeps))
         mine = [
             owned
             for key, owned in self.owned.items()
@@ -72,6 +78,11 @@ class Known:
         ]
         mine.sort(key=lambda owned: -owned.position)
         return [from_document(owned.document) for owned in mine]
+
+    def ours(self, key: Key) -> Resource | None:
+        """What is ours under a key, as we last applied it."""
+        owned = self.owned.get(str(key))
+        return from_document(owned.document) if owned else None
 
     def rank(self, key: Key) -> int | None:
         """Where a rule stands among ours; None for one that is not ours."""
@@ -144,14 +155,17 @@ def _laters(value: object) -> Iterator[Later]:
 def field_changes(
     before: Resource, after: Resource, unreadable: frozenset[str] = frozenset()
 ) -> tuple[FieldChange, ...]:
-    """The compared fields that differ, without the unreadable ones."""
+    """The compared fields that differ, without the unreadable ones.
+
+    A field that one of the two does not compare is no difference: there any value will do.
+    """
     if before == after:
         return ()
     old, new = before.compared(), after.compared()
     return tuple(
         FieldChange(name, old[name], value)
         for name, value in new.items()
-        if name not in unreadable and old[name] != value
+        if name in old and name not in unreadable and old[name] != value
     )
 
 
@@ -181,7 +195,7 @@ def _change(
     if found is None and trait.natural is not None:
         live_key = naturals.get((key.kind, trait.natural(resource)), key)
         found = observation.get(live_key)
-    if found is None:
+    if found is None or _ours_to_replace(resource, known, trait, found):
         fresh = tuple(FieldChange(name, None, value) for name, value in resource.compared().items())
         return Change(action=Action.CREATE, key=key, after=resource, fields=fresh)
     ours = str(key) in known.owned or trait.setting or found.marked
@@ -200,9 +214,20 @@ def _change(
     )
 
 
+def _ours_to_replace(resource: Resource, known: Known, trait: KindTraits, found: Observed) -> bool:
+    """Whether what is there is not ours by itself, but lies in what is: it is made anew."""
+    if str(resource.key) in known.owned or trait.setting or found.marked or found.system:
+        return False
+    return trait.within(resource, known.ours)
+
+
 def remembered(found: Observed, owned: Owned | None) -> Resource:
     """An object as it is; what cannot be read of it, or is no difference, as we last applied it."""
-    applied = from_document(owned.document) if owned else None
+    return as_applied(found, from_document(owned.document) if owned else None)
+
+
+def as_applied(found: Observed, applied: Resource | None) -> Resource:
+    """The same, from what was applied."""
     if type(applied) is not type(found.resource):
         return found.resource
     readable = found.resource.compared().keys() - found.unreadable
@@ -229,10 +254,12 @@ def _blocked(change: Change, observation: Observation, traits: Traits) -> Iterat
     if found is None:
         return
     trait, title = traits[change.key.kind], change.resource.title()
+    theirs = change.action is Action.ADOPT
     for item in change.fields:
         if item.field in trait.fixed:
             old, new = plain(item.before), plain(item.after)
-            yield f"{title}: {item.field} cannot be changed in place ({old} → {new})"
+            why = f"{title}: {item.field} cannot be changed in place ({old} → {new})"
+            yield f"{why}; it is not ours: rename it or take it away, if it is not the one" if theirs else why
     if found.system:
         yield f"{title}: the system made it by itself"
     if protected := trait.protected(found):

@@ -49,9 +49,10 @@ class Reading:
         self._seen.clear()
 
     def _places(self, resources: Iterable[Resource]) -> Iterator[tuple[Key, str]]:
-        """Where to read: keys, each with its lane, or itself where only the key is known."""
+        """Where to read: keys, each with its lane, or itself where that is all that is read of the lane."""
         for resource in resources:
-            if resource.kind in self.traits:
-                yield resource.key, self.traits[resource.kind].lane(resource)
+            trait = self.traits.get(resource.kind)
+            if trait is not None:
+                yield resource.key, str(resource.key) if trait.by_key else trait.lane(resource)
             for later in unresolved(resource):
                 yield later.key, str(later.key)

@@ -30,6 +30,7 @@ from hopbook.engine.events import (
 )
 from hopbook.engine.obstacles import leftover, obstacles
 from hopbook.engine.order import rank_of
+from hopbook.engine.passengers import gone_with
 from hopbook.engine.plan import (
     Known,
     SecretDigest,
@@ -151,7 +152,7 @@ class Runner:
         if plan.changes:
             left = "; ".join(leftover(change) for change in plan.changes)
             raise self._failure(step, f"not as it should be after it was applied: {left}")
-        self.writer.append(StepCompleted(step=step.id, ranks=self._ranks(step)))
+        self.writer.append(StepCompleted(step=step.id, ranks=self._ranks(step), gone=self._gone(step)))
         return first
 
     def _ranks(self, step: Step) -> dict[str, int]:
@@ -163,6 +164,10 @@ class Runner:
             if name == step.id and key in owned and self.traits[resource.kind].section
             if owned_rank(owned, resource.key) != rank_of(resource)
         }
+
+    def _gone(self, step: Step) -> list[str]:
+        """What the journal has as ours and went with what the step deleted, in whichever process."""
+        return list(gone_with(self.writer.state, self.writer.run, step.id, self.traits))
 
     def _planned(self, step: Step, planner: Callable[[], StepPlan]) -> StepPlan:
         try:
@@ -192,9 +197,11 @@ class Runner:
             outcomes = self._wave(plan.step, wave, undoes)
             if any(outcome.result is Result.UNKNOWN for outcome in outcomes):
                 return _End.DOUBT
-            refused = [outcome.reason for outcome in outcomes if outcome.result is Result.REFUSED]
+            refused = [outcome for outcome in outcomes if outcome.result is Result.REFUSED]
             if refused:
-                raise self._failure(plan.step, "; ".join(dict.fromkeys(refused)))
+                tried = [outcome for outcome in refused if outcome.attempted]
+                reasons = dict.fromkeys(outcome.reason for outcome in tried or refused)
+                raise self._failure(plan.step, "; ".join(reasons))
         return _End.DONE
 
     def _wave(self, step: Step, wave: Sequence[Change], undoes: Undoes) -> list[Outcome]:

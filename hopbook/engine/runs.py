@@ -104,8 +104,11 @@ class RunState:
 
     @property
     def instance(self) -> str:
-        """Runbook and parameters: what tells two uses on one site apart."""
-        return instance_of(self.started.runbook, self.started.parameters)
+        """Runbook and parameters: what tells two uses on one site apart.
+
+        A runbook that works on what another one made (`of` in its inputs) is that one's here.
+        """
+        return instance_of(self.inputs.get("of") or self.started.runbook, self.started.parameters)
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,6 +257,8 @@ def _step_completed(state: SiteState, recorded: Recorded, event: StepCompleted) 
         owned = state.owned[key]
         fields = {**owned.document["fields"], "rank": rank}
         state.owned[key] = replace(owned, document={**owned.document, "fields": fields})
+    for key in event.gone:
+        state.owned.pop(key, None)
 
 
 def _step_failed(state: SiteState, recorded: Recorded, event: StepFailed) -> None:

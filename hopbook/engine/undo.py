@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from hopbook.engine.change import Action, Change, FieldChange, KindTraits, Observation, Observed
 from hopbook.engine.events import ChangeIntended
 from hopbook.engine.order import placed
-from hopbook.engine.plan import field_changes, owned_rank, plain
+from hopbook.engine.plan import as_applied, field_changes, owned_rank, plain
 from hopbook.engine.state import ChangeState, ChangeStatus, Owned
 from hopbook.engine.waves import brings
 from hopbook.resources.base import Key, Resource, from_document
@@ -187,8 +187,8 @@ def _unreadable(thing: _Object, live: Observed, left: Resource) -> str:
 def _inverse(thing: _Object) -> Change | None:
     key, live, before = thing.key, thing.live, thing.before
     if before is None:
-        ours = live is not None and thing.place == key
-        return Change(action=Action.DELETE, key=key, before=live.resource) if live and ours else None
+        ours = live if thing.place == key else None
+        return Change(action=Action.DELETE, key=key, before=as_applied(ours, thing.left)) if ours else None
     if live is None:
         return Change(action=Action.CREATE, key=key, after=before) if thing.left is None else None
     if thing.place != key and not thing.released:

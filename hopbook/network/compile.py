@@ -35,13 +35,14 @@ def compile_network(
         when: When the observation was made, as text.
     """
     source = nsxv.Source(observation=observation, events=events, when=when, roles=_roles(site))
-    there = cluster_exists or kubernetes.icp_exists(source)
+    seen = cluster_exists or kubernetes.icp_exists(source)
+    there = seen or kubernetes.icp_installed(source)
     nodes = list(_nodes(site, source, cluster_exists=there))
     return Network.of(
         nodes,
         _segments(site, source, nodes),
         names=_names(site, source, names or {}),
-        facts={"cluster"} if there else (),
+        facts=[*(["installed"] if there else ()), *(["cluster"] if seen else ())],
     )
 
 

@@ -33,7 +33,7 @@ from hopbook.network.nodes import (
 )
 from hopbook.network.nsxv import Source
 from hopbook.network.routes import Origin, Route, RouteTable
-from hopbook.resources import kubernetes
+from hopbook.resources import icp, kubernetes
 from hopbook.resources.kubernetes import InCluster, IpipMode
 from hopbook.site.model import IksCluster, Join, Site
 from hopbook.steps import naming as live
@@ -48,6 +48,11 @@ _K = TypeVar("_K", bound=InCluster)
 def icp_exists(source: Source) -> bool:
     """Whether nodes of the ICP cluster were observed."""
     return any(item.cluster == naming.ICP for item in source.all(kubernetes.Node))
+
+
+def icp_installed(source: Source) -> bool:
+    """Whether the ICP cluster was observed as installed, whatever is known of its inside."""
+    return any(item.installed for item in source.all(icp.Cluster))
 
 
 def joined(nodes: Iterable[Node], site: Site, source: Source) -> list[Node]:

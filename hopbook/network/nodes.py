@@ -317,7 +317,8 @@ class Network:
     """Everything that forwards packets at a site, at one moment. Changes make another one.
 
     Attributes:
-        facts: What holds for all of it, as conditions of documented hops (`cluster`: it is installed).
+        facts: What holds for all of it, as conditions of documented hops: `installed` (the ICP cluster
+            answers at its addresses) and `cluster` (its inside was observed, too).
         neighbours: By segment and address, who answers there.
         extensions: By segment, the concentrators that make it one with another.
         memory: What follows from all of this and was worked out once (`trace.tunnels`).

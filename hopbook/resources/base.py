@@ -7,6 +7,7 @@ equals the plan made after. They hold no secrets: a field that is one holds a `S
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from pydantic import TypeAdapter
@@ -67,7 +68,7 @@ class Resource:
         """The name within the kind."""
         raise NotImplementedError
 
-    @property
+    @cached_property  # a plan asks for it many times
     def key(self) -> Key:
         """The stable key."""
         return Key(self.kind, self.name)

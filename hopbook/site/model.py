@@ -201,6 +201,16 @@ class Published(Part):
     hairpin: bool = Field(
         default=True, description="nodes reach the published addresses too (cluster_lb_address)"
     )
+    ssh: Port | None = Field(
+        default=None, description="of the master's address, for SSH to the boot node; not there: no way in"
+    )
+
+    @model_validator(mode="after")
+    def _ssh_has_a_port_of_its_own(self) -> "Published":
+        if self.ssh in self.master_ports or (self.master == self.proxy and self.ssh in self.proxy_ports):
+            message = f"`ssh` is {self.ssh}, which leads to the cluster; expected a port of its own"
+            raise ValueError(message)
+        return self
 
 
 class PublicWeb(Part):
@@ -216,6 +226,182 @@ class WebProxy(Part):
 
     address: IPv4Address
     port: Port = 3128
+
+
+class NodeSize(Part):
+    """The size of a cluster node's machine."""
+
+    cpus: int = Field(ge=1, le=128)
+    memory: int = Field(ge=1, le=4096, description="GB")
+    disks: tuple[Annotated[int, Field(ge=1, le=62_000)], ...] = Field(
+        min_length=1, max_length=8, description="GB each; the system's disk first"
+    )
+
+
+class NodeSizes(Part):
+    """Sizes by role, where they are not the profile's."""
+
+    boot: NodeSize | None = None
+    master: NodeSize | None = None
+    proxy: NodeSize | None = None
+    management: NodeSize | None = None
+    va: NodeSize | None = None
+    worker: NodeSize | None = None
+
+
+class InstallArchive(Part):
+    """The archive of the enterprise edition's images: ibm-cloud-private-x86_64-3.1.0.tar.gz."""
+
+    location: Annotated[str, Field(pattern=r"^(file:///\S+|https://[^\s/@]+/\S+)$")] = Field(
+        description="https://…, which the boot node fetches, or file:///…, which is sent from here"
+    )
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] = Field(description="its checksum")
+
+
+class Edition(StrEnum):
+    """Which ICP: the community edition is pulled, the enterprise edition's archive is loaded."""
+
+    CE = "ce"
+    EE = "ee"
+
+
+class Storage(StrEnum):
+    """What the instance's hosts keep their data on; vSAN takes cores and memory for itself."""
+
+    VSAN = "vsan"
+    NFS = "nfs"
+
+
+class Advertise(StrEnum):
+    """By which address the cluster tells its clients to come (cluster_lb_address, proxy_lb_address)."""
+
+    ADDRESS = "address"  # the published one, which the ESG translates (S6)
+    NAME = "name"  # the DNS name of it
+    VIRTUAL = "virtual"  # none: clients are told the virtual address itself
+
+
+class ServiceRange(StrEnum):
+    """How `service_cluster_ip_range` is spelt: ICP's documents differ (10.0.0.1/24, 10.0.0.0/16)."""
+
+    AS_WRITTEN = "as-written"
+    NETWORK = "network"
+
+
+class VipManager(StrEnum):
+    """Who moves the virtual addresses."""
+
+    ETCD = "etcd"
+    KEEPALIVED = "keepalived"
+    UCARP = "ucarp"
+
+
+class AdminAccount(Part):
+    """The first administrator of the cluster's console."""
+
+    user: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9._-]{0,63}$")] = "admin"
+    password: Secret
+
+
+class DockerPackage(Part):
+    """Docker from the package manager, where the template does not bring it."""
+
+    package: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.+-]*$")] = "docker-ce"
+    release: str = Field(default="any", description="its version as the package manager spells it")
+
+
+class PrivateRegistry(Part):
+    """A registry that the images come from instead of the archive or Docker Hub."""
+
+    server: HostName
+    repository: str = Field(default="", description="image_repo of config.yaml")
+    username: str
+    password: Secret
+
+
+InClusterFolder = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._/-]*$")]
+
+
+class InstallerSettings(Part):
+    """What `config.yaml` says beyond the address plan; defaults are ICP 3.1.0's unless told otherwise."""
+
+    cluster_name: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] = "mycluster"
+    advertise: Advertise = Advertise.ADDRESS
+    service_range: ServiceRange = ServiceRange.AS_WRITTEN
+    vip_manager: VipManager = VipManager.ETCD
+    interface: Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]{0,14}$")] = Field(
+        default="eth0", description="the nodes' network interface: vip_iface, proxy_vip_iface"
+    )
+    tunnel_mtu: int = Field(default=1430, ge=576, le=8980, description="calico_tunnel_mtu")
+    autodetection: str = Field(
+        default="can-reach={{ groups['master'][0] }}",
+        pattern=r"^(first-found|can-reach=\S.*|interface=\S+)$",
+        description="calico_ip_autodetection_method",
+    )
+    firewall_enabled: bool = False
+    loopback_dns: bool = False
+    install_docker: bool = Field(
+        default=False, description="ICP's default is true, its own advice to bring Docker"
+    )
+    docker_version: str = "18.03.1"
+    wait_for_timeout: int = Field(default=600, ge=60, le=86_400, description="seconds")
+    verbosity: int = Field(default=1, ge=0, le=3, description="how many v of the installer's -v")
+    forks: int = Field(default=15, ge=1, le=100, description="nodes that the installer works on at once")
+    management_services: dict[str, Literal["enabled", "disabled"]] = Field(
+        default_factory=dict, description="what differs from ICP's own choice of services"
+    )
+    registry: PrivateRegistry | None = None
+    ca_file: InClusterFolder = Field(
+        default="cfc-certs/root-ca/ca.crt", description="of the cluster's CA; recalled, no document found"
+    )
+    client_certificate: InClusterFolder = Field(
+        default="cfc-certs/kubernetes/kubecfg.crt", description="of its administrator; recalled"
+    )
+    client_key: InClusterFolder = Field(
+        default="cfc-certs/kubernetes/kubecfg.key", description="of its administrator; recalled"
+    )
+
+
+class IcpInstall(Part):
+    """How the cluster's machines are made and ICP is put on them."""
+
+    version: Annotated[str, Field(pattern=r"^3\.1\.[0-2]$")] = "3.1.0"
+    edition: Edition = Edition.EE
+    archive: InstallArchive | None = Field(default=None, description="with edition ee")
+    profile: Name = Field(default="ha", description="counts and sizes: runbooks/icp/sizes.yaml")
+    sizes: NodeSizes = NodeSizes()
+    vcpus_per_core: float | None = Field(default=None, gt=0, le=16, description="instead of the profile's")
+    datacenter: str = Field(description="the datacenter's name in vCenter")
+    cluster: str = Field(description="the vSphere cluster's name")
+    storage: Storage = Storage.VSAN
+    template: str = Field(description="the VM template's name; Ubuntu 16.04 or RHEL 7")
+    folder: str = Field(default="icp", description="the VM folder's path; the one above it is there")
+    resource_pool: str = Field(default="", description="its path in the cluster; empty: the cluster's own")
+    datastore: str
+    capacity_disks: int = Field(default=0, ge=0, description="GB of vSAN's capacity disks of a host")
+    domain: HostName = Field(default="icp.internal", description="the nodes' DNS domain")
+    packages: Literal["apt", "yum"] = Field(default="apt", description="apt on Ubuntu, yum on RHEL")
+    admin: AdminAccount
+    user: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")] = Field(
+        default="root", description="as whom the installer comes to the nodes; another one needs sudo"
+    )
+    docker: DockerPackage | None = Field(default=None, description="without it the template brings Docker")
+    settings: InstallerSettings = InstallerSettings()
+    retire: tuple[IPv4Address, ...] = Field(
+        default=(), description="workers that are to leave; they stay in `nodes`, so that no number moves"
+    )
+    accept_license: bool = Field(default=False, description="the installer runs only with LICENSE=accept")
+
+    @model_validator(mode="after")
+    def _images_come_from_somewhere(self) -> "IcpInstall":
+        if self.edition is Edition.CE and self.archive is not None:
+            message = "the images of edition ce are pulled; an `archive` belongs to edition ee"
+            raise ValueError(message)
+        if self.edition is Edition.EE and self.archive is None and self.settings.registry is None:
+            message = (
+                "edition ee needs `archive` (location and sha256), or `settings.registry` that has its images"
+            )
+            raise ValueError(message)
+        return self
 
 
 class Icp(Part):
@@ -234,6 +420,7 @@ class Icp(Part):
     egress: Egress = Egress.SNAT
     proxy: WebProxy | None = None
     docker_bip: IPv4Interface = IPv4Interface("172.17.0.1/16")
+    install: IcpInstall | None = Field(default=None, description="what icp-install needs")
 
     @model_validator(mode="after")
     def _proxy_is_there(self) -> "Icp":
@@ -381,7 +568,7 @@ class Hcx(Part):
     networks: tuple[ExtendedNetwork, ...] = Field(min_length=1)
 
 
-class Endpoint(Part):
+class Server(Part):
     """How to reach one system's API."""
 
     url: Annotated[
@@ -394,7 +581,23 @@ class Endpoint(Part):
         default=None, description="the server certificate's SHA-256, instead of a CA"
     )
     timeout: float = Field(default=240.0, gt=0, le=3600, description="seconds until an answer counts as lost")
+
+
+class Endpoint(Server):
+    """The NSX Manager."""
+
     deploy_timeout: float = Field(default=1200.0, gt=0, le=7200, description="the same for deploying an edge")
+
+
+class VsphereEndpoint(Server):
+    """The vCenter."""
+
+    task_timeout: float = Field(
+        default=1200.0, gt=0, le=14400, description="seconds until the end of a task counts as lost: a clone"
+    )
+    guest_timeout: float = Field(
+        default=900.0, gt=0, le=7200, description="seconds that a new VM's guest may take to its address"
+    )
 
 
 class DnsEndpoint(Part):
@@ -405,11 +608,64 @@ class DnsEndpoint(Part):
     timeout: float = Field(default=3.0, gt=0, le=60)
 
 
+HostKey = Annotated[
+    str,
+    Field(
+        pattern=r"^(SHA256:[A-Za-z0-9+/]{43}|(ssh|ecdsa)-[a-z0-9-]+ [A-Za-z0-9+/]+={0,2}( .*)?)$",
+        description="a fingerprint as ssh-keygen -l shows it (SHA256:…), or type and base64 of the key",
+    ),
+]
+
+
+class SshJump(Part):
+    """A host on the way to the others, such as the boot node at its published address."""
+
+    host: str = Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$", description="address or name")
+    port: Port = 22
+    user: str = "root"
+    password: Secret | None = Field(default=None, description="neither this nor a key: as for the others")
+    key: Secret | None = None
+    passphrase: Secret | None = None
+
+
+class SshEndpoint(Part):
+    """How to log in to the nodes. A host key is verified always: by `known_hosts`, or pinned here."""
+
+    user: str = Field(default="root", description="root, or one who may sudo without a password")
+    port: Port = 22
+    password: Secret | None = None
+    key: Secret | None = Field(default=None, description="a private key: OpenSSH's or PEM's form")
+    passphrase: Secret | None = Field(default=None, description="of the key, where it has one")
+    known_hosts: str | None = Field(default=None, description="a file as OpenSSH keeps it")
+    host_keys: dict[str, tuple[HostKey, ...]] = Field(
+        default_factory=dict, description="by a host's name, the jump host's being `jump`; comes first"
+    )
+    addresses: dict[str, IPv4Address] = Field(
+        default_factory=dict, description="by a host's name, where it answers if not at its own address"
+    )
+    jump: SshJump | None = None
+    side_by_side: int = Field(default=20, ge=1, le=200, description="hosts that are asked at the same time")
+    connect_timeout: float = Field(default=15.0, gt=0, le=600)
+    timeout: float = Field(default=120.0, gt=0, le=3600, description="seconds that a command may take")
+
+    @model_validator(mode="after")
+    def _complete(self) -> "SshEndpoint":
+        if self.password is None and self.key is None:
+            message = "nobody can log in: expected `key`, `password` or both"
+            raise ValueError(message)
+        if self.known_hosts is None and not self.host_keys:
+            message = "no host could be told from another: expected `known_hosts`, `host_keys` or both"
+            raise ValueError(message)
+        return self
+
+
 class Endpoints(Part):
     """The systems of the site; without them it can be checked, dry-run and traced."""
 
     nsx: Endpoint | None = None
+    vsphere: VsphereEndpoint | None = None
     dns: DnsEndpoint | None = None
+    ssh: SshEndpoint | None = None
 
 
 class Names(Part):

@@ -172,6 +172,8 @@ def cluster_addresses(site: Site) -> Step:
     if g.icp.public:
         public = g.icp.public
         rules += _dnat(g, "dnat-web", PUBLIC, 1200, public.proxy, vips.proxy, public.ports)
+    if published.ssh is not None:
+        rules.append(_to_boot_node(g, published.ssh))
     if published.hairpin:
         rules += _hairpin(g)
     return _step("publish", "Publish the master's and the proxy's addresses", "S6, T2.4", rules)
@@ -205,6 +207,10 @@ def admit_clients(site: Site) -> Step:
     if g.icp.public:
         web = Service("tcp", _ports(g.icp.public.ports))
         rules.append(_accept(g, "internet-to-web", 330, [], [str(g.icp.public.proxy)], web))
+    if published.ssh is not None:
+        operators = [str(network) for network in published.clients]
+        ssh = Service("tcp", (str(published.ssh),))
+        rules.append(_accept(g, "operators-to-boot", 340, operators, [str(published.master)], ssh))
     return _step("admit", "Let the clients of the published addresses in", "S6, T2.4", rules)
 
 
@@ -400,6 +406,24 @@ def _dnat(
         )
         for place, port in enumerate(ports)
     ]
+
+
+def _to_boot_node(g: Ground, port: int) -> NatRule:
+    """SSH to the node that the installer runs on: the boot node, else the first master."""
+    address = (*g.icp.nodes.boot, *g.icp.nodes.master)[0]
+    return NatRule(
+        owner=g.edge,
+        rule=f"dnat-ssh-{port}",
+        action=NatAction.DNAT,
+        interface=PRIVATE,
+        original=str(g.icp.published.master),
+        translated=str(address),
+        protocol="tcp",
+        original_port=str(port),
+        translated_port="22",
+        purpose="Operators to the boot node",
+        rank=1150,
+    )
 
 
 def _hairpin(g: Ground) -> list[NatRule]:

@@ -14,6 +14,7 @@ from hopbook.engine.change import (
     Pending,
     Result,
     Scope,
+    not_attempted,
 )
 from hopbook.engine.ports import Recorder
 from hopbook.errors import AnswerLost, Rejected
@@ -81,7 +82,7 @@ class ToyProvider:
         failed = False
         for change in batch:
             if failed:
-                yield Outcome(key=change.key, result=Result.REFUSED, reason="not attempted")
+                yield from not_attempted([change], "one before it failed")
                 continue
             try:
                 self.world.call(change, submitted)

@@ -11,7 +11,7 @@ from functools import partial
 from hopbook.network.nodes import Concentrator, Medium, Network, Node
 from hopbook.site.model import Egress, Join, NextHop, Overlay, Site
 from hopbook.steps import naming as live
-from hopbook.trace.places import CLUSTER, database, overlay_of, published
+from hopbook.trace.places import CLUSTER, INSTALLED, database, overlay_of, published
 
 HOSTS = "hosts"
 OF_NETWORK = (CLUSTER, HOSTS)
@@ -29,7 +29,8 @@ def hold(wanted: Iterable[str], site: Site, network: Network | None) -> bool:
 def lacking(wanted: Iterable[str], network: Network) -> str:
     """Why a step is not asked of a network; empty: it is."""
     if CLUSTER in wanted and CLUSTER not in network.facts:
-        return "the cluster is not installed"
+        inside = "what is inside the cluster was not observed"
+        return inside if INSTALLED in network.facts else "the cluster is not installed"
     if HOSTS in wanted and not _placed(network):
         return "which host each machine runs on was not observed"
     return ""

@@ -15,7 +15,8 @@ from hopbook.site.names import EXTENDED
 from hopbook.steps import naming as live
 from hopbook.trace.clusters import OBSERVED, Spot, holder, worker_of
 
-CLUSTER = "cluster"  # the ICP cluster is installed: said by the network, not by the site
+# Said by the network, not by the site: the ICP cluster answers at its addresses; its inside was observed, too
+INSTALLED, CLUSTER = "installed", "cluster"
 _HOST, _EXTERNAL = "host-of.", "external."
 
 

@@ -156,7 +156,7 @@ def test_plan_of_the_example() -> None:
     assert table[0].network == "10.64.0.0/16"
     pods = next(row for row in table if row.network == "172.30.0.0/16")
     assert (pods.name, pods.use, pods.statement) == ("the pods of iks-a", "IKS pods, the default", "S18")
-    assert pods.where.startswith("example.yaml:90 ")
+    assert pods.where.startswith("example.yaml:100 ")
 
 
 @pytest.mark.parametrize("count", [20_000])

@@ -35,6 +35,8 @@ REDUNDANT = {
     r"nsxv\.firewall-rule:(icp|workload)-esg/#131074": "NSX always has it: it is assumed (A3)",
     r"nsxv\.static-route:icp-esg/16[16].*": "no documented traffic goes there",
     r"nsxv\.static-route:workload-esg/(default|10\.0\.0\.0/8-.*)": "both lead to the BCR",
+    r"nsxv\.nat-rule:icp-esg/dnat-ssh-2222": "operators' own way in",
+    r"nsxv\.firewall-rule:icp-esg/operators-to-boot": "likewise",
     r"nsxv\.nat-rule:workload-esg/snat-private": "without the VPN nothing begins at a database",
     r"nsxv\.firewall-rule:workload-esg/databases-to-private": "likewise",
     r"nsxv\.bgp-neighbour:workload-esg/10\.95\.60\.4": "no pod of the web tier is on that worker",

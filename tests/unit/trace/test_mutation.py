@@ -56,6 +56,8 @@ UNNOTICED = {
     "nsxv.firewall-policy:icp-esg": "one that was not observed counts as denying (A3)",
     "nsxv.high-availability:icp-esg": "it forwards nothing",
     "nsxv.syslog:icp-esg": "it forwards nothing",
+    "nsxv.nat-rule:icp-esg/dnat-ssh-2222": "operators' own way in",
+    "nsxv.firewall-rule:icp-esg/operators-to-boot": "likewise",
     "nsxv.static-route:icp-esg/161.26.0.0/16-10.95.40.65": "no documented traffic of the runbook goes there",
     "nsxv.static-route:icp-esg/166.8.0.0/14-10.95.40.65": "no documented traffic of the runbook goes there",
 }

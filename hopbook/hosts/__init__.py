@@ -1,0 +1,1 @@
+"""What hosts say of themselves, and whether that will do."""

@@ -1,0 +1,1 @@
+"""ICP on machines of the instance: what its documents say, as pure functions and data."""
