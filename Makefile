@@ -1,7 +1,7 @@
 # Everything that Hopbook needs to run and to be checked. Each target sets itself up.
 #
-# Needed on the machine: Python 3.11 or newer with pip, make, git; for the twin, which the tests build,
-# the Debian packages below. `make packages` installs them, and `make test` does where they are missing.
+# Needed on the machine: Python 3.11 or newer with pip, make, git; for the twin and the real counterparts of the
+# tests the Debian packages below. `make packages` installs them, and `make test` does where they are missing.
 
 PYTHON ?= python3
 BIN    := .venv/bin
@@ -9,6 +9,9 @@ UV     := .tools/bin/uv
 
 # The network in Linux namespaces: docs/how-to/twin.md
 PACKAGES := iproute2 nftables conntrack bird2 charon-systemd strongswan-swanctl libcharon-extra-plugins
+# Real hosts for the contract of SSH; VMware's simulator of a vCenter, as a library, which vcsim makes a program of
+PACKAGES += openssh-server sudo golang-go golang-github-vmware-govmomi-dev
+VCSIM := .tools/vcsim
 
 export PREFECT_HOME := $(CURDIR)/.prefect
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
@@ -22,7 +25,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 demo: .venv/.ready  ## Rehearse the example runbook on a simulated site and follow its packets
 	$(BIN)/hopbook dry-run icp-network --site example
 
-test: .venv/.ready packages  ## Everything a change must pass, quickest first
+test: .venv/.ready packages vcsim  ## Everything a change must pass, quickest first
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -35,11 +38,18 @@ judge: .venv/.ready packages  ## 2,000 random networks, on the model and with re
 	$(BIN)/python tests/twin/judge/run.py --networks 2000 --seed 20261123 --jobs 2
 
 # Their daemons are not started: Debian's policy-rc.d says so, or nothing is configured for them
-packages:  ## Install what the twin needs, if it is not there
+packages:  ## Install what the tests build with, if it is not there
 	@dpkg-query --show $(PACKAGES) >/dev/null 2>&1 \
 		|| { apt-get update --quiet --quiet && DEBIAN_FRONTEND=noninteractive \
 			apt-get install --quiet --quiet --yes --no-install-recommends $(PACKAGES) >/dev/null; } \
-		|| { echo "the twin needs, as root: apt-get install $(PACKAGES)" >&2; exit 1; }
+		|| { echo "the tests need, as root: apt-get install $(PACKAGES)" >&2; exit 1; }
+
+vcsim: packages $(VCSIM)  ## Build the vCenter that the tests and the simulated site speak SOAP with
+
+# Debian's Go packages are laid out as GOPATH; -trimpath keeps this folder's name out of the program
+$(VCSIM): $(wildcard adapters/vsphere/vcsim/*.go) | $(UV)
+	GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$(CURDIR)/.tools/go-cache GOFLAGS= \
+		go build -trimpath -ldflags '-s -w' -o $@ ./adapters/vsphere/vcsim
 
 bench: .venv/.ready  ## Measure the figures of the README
 	$(BIN)/python -m bench
@@ -72,4 +82,4 @@ $(UV): requirements-uv.lock
 	touch $@
 
 .DELETE_ON_ERROR:
-.PHONY: demo test check judge packages bench lock clean help
+.PHONY: demo test check judge packages vcsim bench lock clean help

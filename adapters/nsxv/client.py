@@ -15,7 +15,8 @@ from xml.sax.saxutils import escape
 import httpx
 from tenacity import RetryCallState, Retrying, stop_never, wait_exponential
 
-from adapters.nsxv import errors, tls, xml
+from adapters import tls
+from adapters.nsxv import errors, xml
 from adapters.nsxv.errors import SYSTEM, Busy, RoleMissing
 from adapters.nsxv.xml import Element
 from hopbook.errors import AnswerLost, InvalidInput, Problem, Unreachable

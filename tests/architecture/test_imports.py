@@ -35,6 +35,7 @@ VIOLATIONS = [
     ("one-place-an-sdk", {"adapters.dns.planted": "import httpx"}),
     ("one-place-an-sdk", {"adapters.nsxv.planted": "from sqlalchemy import select"}),
     ("one-place-an-sdk", {"adapters.simulated.planted": "from lxml import etree"}),
+    ("one-place-an-sdk", {"adapters.nsxv.planted": "import paramiko"}),
     ("one-place-an-sdk", {"tasks.planted": "import dns.resolver"}),
     ("one-place-an-sdk", {"commands.planted": "from pyVmomi import vim"}),
     ("no-cycles", {"hopbook.one": "import hopbook.two", "hopbook.two": "import hopbook.one"}),

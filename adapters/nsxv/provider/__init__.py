@@ -1,19 +1,28 @@
 """NSX-V, as resources."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from adapters.nsxv import xml
 from adapters.nsxv.client import NsxClient
-from adapters.nsxv.provider import interface_calls, object_calls, reading, rule_calls, traits
+from adapters.nsxv.provider import interface_calls, object_calls, places, reading, rule_calls, traits
 from adapters.nsxv.provider.calls import Call, Work, calls
 from adapters.nsxv.provider.directory import EDGES, Directory
 from adapters.nsxv.provider.markers import Markers
 from adapters.nsxv.provider.session import Session
-from hopbook.engine.change import Action, Change, KindTraits, Observation, Outcome, Result, Scope
+from hopbook.engine.change import (
+    Action,
+    Change,
+    KindTraits,
+    Observation,
+    Outcome,
+    Result,
+    Scope,
+    not_attempted,
+)
 from hopbook.engine.ports import Recorder
 from hopbook.errors import HopbookError, Missing, Rejected, SystemTrouble
-from hopbook.resources.base import SecretRef
+from hopbook.resources.base import Key, SecretRef
 from hopbook.secret import Secret
 
 _COUNTED = frozenset({"firewall", "nat", "routing"})  # what we fill edges with
@@ -65,6 +74,10 @@ class NsxProvider:
         """Read the edges that the scope's keys live on, each in one call, and the logical switches."""
         return reading.observe(self._client, self._markers, scope)
 
+    def places(self, edges: Iterable[Key], hosts: Collection[str]) -> Observation:
+        """The ESXi host of each edge's active appliance, as the site names hosts."""
+        return places.observe(self._client, self._markers, edges, hosts)
+
     def apply(self, batch: Sequence[Change], submitted: Recorder) -> Iterator[Outcome]:  # noqa: ARG002
         """Make the changes of one lane so; after the first call that fails nothing more is tried.
 
@@ -74,7 +87,7 @@ class NsxProvider:
         failed = ""
         for call in calls(batch):
             if failed:
-                yield from _all(call, Result.REFUSED, f"not attempted: {failed}")
+                yield from not_attempted(call.changes, failed)
                 continue
             result, reason = self._make(session, call)
             if result is Result.APPLIED:

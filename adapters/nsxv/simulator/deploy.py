@@ -81,10 +81,12 @@ def _parse_appliances(world: World, fields: Fields) -> tuple[EdgeSize, tuple[App
             raise invalid(f"Field {fields.path('deployAppliances')} cannot be false: not simulated.")
         size = fields.choice("applianceSize", EdgeSize, EdgeSize.COMPACT)
         every = fields.every("appliance", "appliances")
-        return size, tuple(_parse_appliance(world, one) for one in every)
+        return size, tuple(_parse_appliance(world, one, place) for place, one in enumerate(every))
 
 
-def _parse_appliance(world: World, fields: Fields) -> Appliance:
+def _parse_appliance(world: World, fields: Fields, place: int) -> Appliance:
+    """Two of one edge are on two hosts, where there are two (DRS keeps them apart)."""
+    hosts = list(world.hosts)
     with fields:
         fields.ignore(
             "cpuReservation", "customField", "highAvailabilityIndex", "memoryReservation", "vmHostname"
@@ -92,7 +94,7 @@ def _parse_appliance(world: World, fields: Fields) -> Appliance:
         return Appliance(
             pool=fields.checked("resourcePoolId", world.check_pool),
             datastore=fields.checked("datastoreId", world.check_datastore),
-            host=fields.text("hostId"),
+            host=fields.text("hostId") or (hosts[place % len(hosts)] if hosts else ""),
             folder=fields.text("vmFolderId"),
             vm=world.next_id("vm"),
         )

@@ -166,6 +166,7 @@ def _appliance(world: World, edge: Edge, index: int, appliance: Appliance) -> No
         node("datastoreId", appliance.datastore),
         node("datastoreName", world.datastores.get(appliance.datastore, "")),
         node("hostId", appliance.host) if appliance.host else None,
+        node("hostName", world.hosts[appliance.host]) if appliance.host in world.hosts else None,
         node("vmFolderId", appliance.folder) if appliance.folder else None,
         node("vmHostname", f"{edge.shown_name}-{index}"),
         node("vmName", f"{edge.shown_name}-{index}"),

@@ -45,7 +45,7 @@ from adapters.nsxv.simulator.exchange import (
 )
 from adapters.nsxv.simulator.fields import whole
 from adapters.nsxv.simulator.jobs import Job, JobStatus
-from adapters.nsxv.simulator.state import Zone
+from adapters.nsxv.simulator.state import Switch, Zone
 from adapters.nsxv.simulator.world import Options, World
 
 SYSTEM = "nsxv"
@@ -146,6 +146,11 @@ class NsxManager:
         with self._lock:
             self._world.pools[id] = name
 
+    def add_host(self, id: str, name: str) -> None:  # noqa: A002
+        """An ESXi host on which appliances can run; without any they run nowhere that anybody says."""
+        with self._lock:
+            self._world.hosts[id] = name
+
     def add_datastore(self, id: str, name: str) -> None:  # noqa: A002
         """A datastore of vCenter: `datastore-23`."""
         with self._lock:
@@ -164,6 +169,11 @@ class NsxManager:
         """What clients did that this manager tolerates and that is a mistake all the same."""
         with self._lock:
             return list(self._world.warnings)
+
+    def switches(self) -> dict[str, Switch]:
+        """The logical switches by id, as vCenter sees their port groups."""
+        with self._lock:
+            return dict(self._world.switches)
 
     def dump(self) -> dict[str, Any]:
         """The configuration as plain data; equal for two managers that are configured alike."""

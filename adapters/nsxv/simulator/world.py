@@ -53,6 +53,7 @@ class World:
     datacenters: dict[str, str] = field(default_factory=dict)
     pools: dict[str, str] = field(default_factory=dict)
     datastores: dict[str, str] = field(default_factory=dict)
+    hosts: dict[str, str] = field(default_factory=dict)
     jobs: JobBook = field(default_factory=JobBook)
     warnings: list[str] = field(default_factory=list)
     _counters: dict[str, int] = field(default_factory=dict)

@@ -1,7 +1,8 @@
 """Trust in one certificate, named by its fingerprint.
 
-An NSX manager ships with a certificate that it signed itself, so a site file may pin it. The check is made in
-the handshake of every connection, before a byte of a request (and with it the password) can be sent on it.
+NSX managers and vCenters ship with a certificate that nobody else signed, so a site file may pin it. The
+check is made in the handshake of every connection, before a byte of a request (and with it the password) can
+be sent on it.
 """
 
 import hashlib

@@ -1,0 +1,1 @@
+"""vSphere: folders, machines, their guests and DRS rules, by SOAP or in memory."""
