@@ -5,7 +5,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from bench import engine, nsxv, shell, trace, twin
+from bench import engine, nsxv, shell, ssh, trace, twin
 
 
 def main() -> int:
@@ -14,7 +14,7 @@ def main() -> int:
     for column in ("figure", "measured", "promised", ""):
         table.add_column(column)
     kept = True
-    for figure in (item for module in (engine, nsxv, trace, twin, shell) for item in module.figures()):
+    for figure in (item for module in (engine, nsxv, ssh, trace, twin, shell) for item in module.figures()):
         kept = kept and figure.kept
         table.add_row(figure.what, figure.value, figure.promised, "✓" if figure.kept else "✗")
     Console(width=140).print(table)
