@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
 from types import TracebackType
@@ -19,18 +20,26 @@ from adapters.nsxv.probes import CliClient, CliProber, TraceflowProber, Vnic
 from adapters.nsxv.provider import NsxProvider
 from adapters.simulated.faults import Faults
 from adapters.simulated.site import USERNAME, SimulatedSite
+from hopbook.engine.change import Observation
 from hopbook.engine.ports import Clock, Provider
 from hopbook.errors import InvalidInput, Missing, Problem
+from hopbook.icp.knowledge import Knowledge
 from hopbook.network.packet import Packet
-from hopbook.resources.base import SecretRef
+from hopbook.resources.base import Key, SecretRef
 from hopbook.secret import Secret
-from hopbook.site.model import Endpoint, Site
+from hopbook.site.model import Server, Site
 from hopbook.site.needs import require
+from hopbook.steps import naming
 from hopbook.trace.probes import Prober
 
 Resolve = Callable[[SecretRef], Secret]
 _SIMULATED_URL = "https://nsx.simulated"
+_WITH_ICP = ("endpoints.vsphere", "endpoints.ssh")
 _SIMULATED_CALL = 5.0  # seconds of the virtual clock
+
+
+def _untold(_key: Key, _text: str) -> None:
+    """Nobody listens."""
 
 
 class SystemClock:
@@ -70,6 +79,7 @@ class Systems(AbstractContextManager["Systems"]):
         names: The resolver that is asked for the site's names; None where the site says none.
         world: The simulated site behind them, in a rehearsal.
         probers: Who can ask these systems what they do with packets.
+        places: Where the site's edges run now.
     """
 
     providers: tuple[Provider, ...]
@@ -77,6 +87,7 @@ class Systems(AbstractContextManager["Systems"]):
     names: DnsClient | None = None
     world: SimulatedSite | None = None
     probers: tuple[Prober, ...] = ()
+    places: Callable[[], Observation] = Observation
     _close: tuple[Callable[[], None], ...] = field(default=(), repr=False)
 
     def __exit__(
@@ -99,9 +110,33 @@ class Systems(AbstractContextManager["Systems"]):
         return found
 
 
-def simulated(site: Site, faults: Faults | None = None) -> Systems:
-    """A rehearsal's systems: the real clients and providers against an in-process simulated site."""
-    world, clock = SimulatedSite(site, faults), VirtualClock()
+def simulated(
+    site: Site,
+    faults: Faults | None = None,
+    icp: Knowledge | None = None,
+    tell: Callable[[Key, str], None] = _untold,
+) -> Systems:
+    """A rehearsal's systems: the real clients and providers against an in-process simulated site.
+
+    With `icp`, also those that machines are made with and ICP is installed by; the site has `icp.install`.
+    `tell` hears how far the installer is.
+    """
+    return upon(SimulatedSite(site, faults), site, icp, tell=tell)
+
+
+def upon(
+    world: SimulatedSite,
+    site: Site,
+    icp: Knowledge | None = None,
+    clock: Clock | None = None,
+    *,
+    tell: Callable[[Key, str], None] = _untold,
+) -> Systems:
+    """The same of a simulated site that is there already: what one run leaves, the next one finds.
+
+    The site may be another version of the world's own, with no more machines than that has.
+    """
+    clock = clock or VirtualClock()
     client = CliClient(
         _SIMULATED_URL,
         USERNAME,
@@ -111,23 +146,38 @@ def simulated(site: Site, faults: Faults | None = None) -> Systems:
         transport=world.nsx_transport(),
         sleep=clock.sleep,
     )
+    nsx, closing = _nsx_provider(site, client, any_secret), [client.close]
+    providers: list[Provider] = [nsx]
+    if icp is not None:
+        from adapters import installing  # paramiko takes its time, and most runbooks need no host
+
+        machines = installing.rehearsed(site, world.machines)
+        providers += installing.providers(site, icp, machines, clock, any_secret, tell)
+        closing.append(machines.close)
     return Systems(
-        providers=(_nsx_provider(site, client, any_secret),),
+        providers=tuple(providers),
         clock=clock,
         names=DnsClient((IPv4Address("127.0.0.1"),), query=world.dns.in_process()),
         world=world,
         probers=_nsx_probers(site, client, clock, world.vnic),
-        _close=(client.close,),
+        places=partial(nsx.places, _edges(site), _esxi(site)),
+        _close=tuple(closing),
     )
 
 
-def real(site: Site, resolve: Resolve, runbook: str) -> Systems:
-    """The systems that the site file names.
+def real(
+    site: Site,
+    resolve: Resolve,
+    runbook: str,
+    icp: Knowledge | None = None,
+    tell: Callable[[Key, str], None] = _untold,
+) -> Systems:
+    """The systems that the site file names; `icp` and `tell` as for `simulated`.
 
     Raises:
-        InvalidInput: an endpoint is missing, a secret cannot be resolved, or a CA file cannot be read.
+        InvalidInput: an endpoint is missing, a secret cannot be resolved, or a file cannot be read.
     """
-    require(site, ("endpoints.nsx",), runbook)
+    require(site, ("endpoints.nsx", *_WITH_ICP) if icp is not None else ("endpoints.nsx",), runbook)
     endpoint = site.endpoints.nsx
     if endpoint is None:
         raise InvalidInput("endpoints.nsx is missing")
@@ -137,17 +187,34 @@ def real(site: Site, resolve: Resolve, runbook: str) -> Systems:
         resolve(endpoint.password),
         timeout=endpoint.timeout,
         deploy_timeout=endpoint.deploy_timeout,
-        verify=_context(endpoint),
+        verify=trust(endpoint, "nsx"),
         fingerprint=endpoint.fingerprint,
     )
     dns, clock = site.endpoints.dns, SystemClock()
+    nsx, closing = _nsx_provider(site, client, resolve), [client.close]
+    providers: list[Provider] = [nsx]
+    if icp is not None:
+        from adapters import installing
+
+        machines = installing.real(site, resolve, trust)
+        providers += installing.providers(site, icp, machines, clock, resolve, tell)
+        closing.append(machines.close)
     return Systems(
-        providers=(_nsx_provider(site, client, resolve),),
+        providers=tuple(providers),
         clock=clock,
         names=DnsClient((dns.server,), timeout=dns.timeout, port=dns.port) if dns else None,
         probers=_nsx_probers(site, client, clock, _no_vnic),
-        _close=(client.close,),
+        places=partial(nsx.places, _edges(site), _esxi(site)),
+        _close=tuple(closing),
     )
+
+
+def _edges(site: Site) -> tuple[Key, ...]:
+    return tuple(naming.edge_key(site, overlay) for overlay in site.overlays)
+
+
+def _esxi(site: Site) -> frozenset[str]:
+    return frozenset(host.name for host in site.vcs.esxi) if site.vcs is not None else frozenset()
 
 
 def _nsx_provider(site: Site, client: NsxClient, resolve: Resolve) -> NsxProvider:
@@ -174,7 +241,12 @@ def any_secret(ref: SecretRef) -> Secret:
     return Secret(f"Rehearsal-{ref.name}-1!")
 
 
-def _context(endpoint: Endpoint) -> ssl.SSLContext | None:
+def trust(endpoint: Server, name: str) -> ssl.SSLContext | None:
+    """Trust in an endpoint's CA file; None: it names none.
+
+    Raises:
+        InvalidInput: the file cannot be used.
+    """
     if endpoint.ca_file is None:
         return None
     path = Path(endpoint.ca_file).expanduser()
@@ -182,4 +254,4 @@ def _context(endpoint: Endpoint) -> ssl.SSLContext | None:
         return ssl.create_default_context(cafile=path)
     except (OSError, ssl.SSLError) as error:
         what = f"the CA file {path} cannot be used ({error.strerror or error}); expected certificates in PEM"
-        raise InvalidInput(Problem(what=what, where="endpoints.nsx.ca_file")) from error
+        raise InvalidInput(Problem(what=what, where=f"endpoints.{name}.ca_file")) from error

@@ -151,7 +151,13 @@ class Faults:
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
         self.step = ""
         self._lock = threading.Lock()
-        self._armed = [_Armed(fault, fault.after, fault.count) for fault in faults]
+        self._armed: list[_Armed] = []
+        self.ask_for(faults)
+
+    def ask_for(self, faults: Iterable[Fault]) -> None:
+        """These from now on, instead of what is left of those that were asked for before."""
+        with self._lock:
+            self._armed = [_Armed(fault, fault.after, fault.count) for fault in faults]
 
     def take(self, system: str, method: str, path: str) -> Fault | None:
         """The fault that hits this request, used up by it; the first that was asked for wins.

@@ -1,32 +1,28 @@
-"""The simulated site on loopback: TLS with a throw-away CA for NSX, UDP and TCP for DNS.
+"""The simulated site on loopback: TLS with a throw-away CA for NSX and vCenter, UDP and TCP for DNS, SSH.
 
 `hopbook simulate` and the tests of the wire use it, so that an apply against it is an apply over a network,
 and any other client of NSX-V can be pointed at it.
 """
 
-import contextlib
-import datetime as dt
-import ipaddress
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from adapters.dns.server import DnsServer
 from adapters.nsxv.simulator import NsxManager
 from adapters.simulated.site import SimulatedSite
+from adapters.simulated.trust import LOOPBACK, Issued, issue
+from adapters.simulated.vcenter import Coupling, Vcsim, options_of, running
+from hopbook.icp import sizes
 
-LOOPBACK = "127.0.0.1"
-_LIFE = dt.timedelta(days=7)
+VCENTER_USER = "administrator@vsphere.local"
 _LARGEST_BODY = 10 * 1024 * 1024
 
 
@@ -36,33 +32,100 @@ class Served:
 
     Attributes:
         nsx_url: Of the NSX Manager.
-        ca_file: The CA to trust for it.
+        ca_file: The CA to trust for it and for the vCenter.
         dns_port: Of the resolver, UDP and TCP.
+        ssh_port: Stands for the published address of the boot node; None where the site publishes none.
+        vcenter: The vCenter; None where it is not served.
+        host_keys: The hosts' keys, by the nodes' names, as they are pinned.
+        boot: The name of the boot node; empty where the site has no cluster.
     """
 
     nsx_url: str
     ca_file: Path
     dns_port: int
+    ssh_port: int | None = None
+    vcenter: Vcsim | None = None
+    host_keys: Mapping[str, str] = field(default_factory=dict)
+    boot: str = ""
 
 
-@contextlib.contextmanager
-def serve(world: SimulatedSite, folder: Path, *, nsx_port: int = 0, dns_port: int = 0) -> Iterator[Served]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Where to answer; 0: anywhere that is free."""
+
+    nsx: int = 0
+    dns: int = 0
+    ssh: int = 0
+
+
+@contextmanager
+def serve(
+    world: SimulatedSite, folder: Path, *, ports: Ports = Ports(), vcenter: Path | None = None
+) -> Iterator[Served]:
     """Serve a simulated site on loopback while the context lasts.
 
-    The CA and the server's key are written into the folder (mode 0700 wanted); ports of 0 are chosen freely.
+    Args:
+        world: The site. A job on its hosts from now on does all of its steps at one look, since looks now
+            take time.
+        folder: Where the CA and the server's key are written (mode 0700 wanted).
+        ports: Where to answer.
+        vcenter: The program that answers for vCenter; None: nobody does.
+
+    Raises:
+        OSError: a port is taken.
+        InvalidInput: the program cannot be started.
     """
-    ca_file, context = _trust(folder)
-    server = _Server((LOOPBACK, nsx_port), world.nsx, context)
+    issued, machines = issue(folder), world.machines
+    machines.hosts.programs.at_once = True
+    with ExitStack() as stack:
+        vcsim, changed = None, _nothing
+        if vcenter is not None:
+            options = options_of(world.site)
+            vcsim = stack.enter_context(running(vcenter, options, issued, VCENTER_USER, world.password))
+            coupling = Coupling(vcsim, machines)
+            machines.hosts.refresh, changed = coupling.refresh, coupling.join
+        dns = stack.enter_context(DnsServer(world.dns.answer, port=ports.dns))
+        nsx_port = stack.enter_context(_nsx(world.nsx, ports.nsx, issued, changed))
+        yield Served(
+            nsx_url=f"https://{LOOPBACK}:{nsx_port}",
+            ca_file=issued.ca_file,
+            dns_port=dns.port,
+            ssh_port=stack.enter_context(_ssh(world, ports.ssh)),
+            vcenter=vcsim,
+            host_keys={
+                name: f"{key.get_name()} {key.get_base64()}" for name, key in world.machines.keys.items()
+            },
+            boot=sizes.boot_name(world.site.icp) if world.site.icp is not None else "",
+        )
+
+
+def _nothing() -> None:
+    """Nobody minds."""
+
+
+@contextmanager
+def _nsx(manager: NsxManager, port: int, issued: Issued, changed: Callable[[], None]) -> Iterator[int]:
+    server = _Server((LOOPBACK, port), manager, issued.server(), changed)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
-        with DnsServer(world.dns.answer, port=dns_port) as dns:
-            url = f"https://{LOOPBACK}:{server.server_address[1]}"
-            yield Served(nsx_url=url, ca_file=ca_file, dns_port=dns.port)
+        yield int(server.server_address[1])
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def _ssh(world: SimulatedSite, port: int) -> Iterator[int | None]:
+    """One port for the boot node's published address, which leads nowhere before that is published."""
+    icp = world.site.icp
+    if icp is None or icp.published.ssh is None:
+        yield None
+        return
+    published = icp.published
+    with world.machines.hosts.publish(str(published.master), icp.published.ssh, on=port) as found:
+        yield found
 
 
 class _Server(ThreadingHTTPServer):
@@ -70,8 +133,14 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 64
 
-    def __init__(self, address: tuple[str, int], manager: NsxManager, context: ssl.SSLContext) -> None:
-        self.manager = manager
+    def __init__(
+        self,
+        address: tuple[str, int],
+        manager: NsxManager,
+        context: ssl.SSLContext,
+        changed: Callable[[], None],
+    ) -> None:
+        self.manager, self.changed = manager, changed
         self._context = context
         super().__init__(address, _Handler)
 
@@ -107,6 +176,8 @@ class _Handler(BaseHTTPRequestHandler):
         except httpx.TransportError:  # a lost answer: the client sees the connection end
             self.close_connection = True
             return
+        finally:
+            self.server.changed()  # before anybody hears of it
         self.send_response_only(response.status_code)
         for name, value in response.headers.items():
             if name.lower() not in {"content-length", "transfer-encoding", "connection"}:
@@ -119,76 +190,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Keep the terminal for what a person wants to see."""
-
-
-def _trust(folder: Path) -> tuple[Path, ssl.SSLContext]:
-    """A throw-away CA and a server certificate for loopback; the CA's key is not kept."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    ca_key, ca_name = ec.generate_private_key(ec.SECP256R1()), _name("Hopbook simulated site CA")
-    ca = (
-        _certificate(ca_name, ca_name, ca_key)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(signs=True), critical=True)
-        .sign(ca_key, hashes.SHA256())
-    )
-    key = ec.generate_private_key(ec.SECP256R1())
-    names = [x509.IPAddress(ipaddress.ip_address(LOOPBACK)), x509.DNSName("localhost")]
-    certificate = (
-        _certificate(_name("simulated NSX Manager"), ca_name, key)
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False
-        )
-        .sign(ca_key, hashes.SHA256())
-    )
-    ca_file, server_file = folder / "ca.pem", folder / "server.pem"
-    ca_file.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
-    server_file.touch(mode=0o600)
-    server_file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(server_file)
-    return ca_file, context
-
-
-def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-
-def _certificate(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
-) -> x509.CertificateBuilder:
-    now = dt.datetime.now(dt.UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(minutes=5))
-        .not_valid_after(now + _LIFE)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    )
-
-
-def _usage(*, signs: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=signs,
-        crl_sign=signs,
-        encipher_only=False,
-        decipher_only=False,
-    )

@@ -8,7 +8,9 @@ network of whoever asks, so a probe of a simulated site can contradict a model t
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
 from uuid import NAMESPACE_DNS, uuid5
 
 import httpx
@@ -36,6 +38,9 @@ from hopbook.trace.control import settled
 from hopbook.trace.verdict import Hop, What
 from hopbook.trace.walk import trace
 
+if TYPE_CHECKING:
+    from adapters.simulated.machines import Machines
+
 _ROUTER_MAC = "02:50:56:56:44:52"  # of every logical router's interfaces
 USERNAME, PASSWORD = "admin", Secret("simulated")  # the simulators' own; they open nothing else
 NSX_VERSION = "6.4.4"
@@ -59,6 +64,22 @@ class SimulatedSite:
         _hand_over(site, self.nsx)
         self.written = Observation()
         self.nsx.probes.follow = self._follow
+
+    @cached_property
+    def machines(self) -> "Machines":
+        """VCenter and the hosts, from when somebody asks for them."""
+        from adapters.simulated.machines import Machines, Switch  # paramiko takes its time
+
+        return Machines(
+            self.site,
+            switches=lambda: {
+                key: Switch(item.name, item.vni, item.id) for key, item in self.nsx.switches().items()
+            },
+            network=self.network,
+            names=lambda name: names_of(self.site).get(name.lower(), ()),
+            faults=self.faults,
+            password=self.password,
+        )
 
     def nsx_transport(self) -> httpx.BaseTransport:
         """The manager's wire, without a network."""
@@ -168,6 +189,8 @@ def _hand_over(site: Site, nsx: NsxManager) -> None:
     for place in vcs.placements:
         nsx.add_resource_pool(place.resource_pool, place.resource_pool)
         nsx.add_datastore(place.datastore, place.datastore)
+    for number, host in enumerate(vcs.esxi, start=1):
+        nsx.add_host(f"host-{number}", host.name)
     groups = {vcs.uplinks.public.port_group, vcs.uplinks.private.port_group, vcs.management_network} - {""}
     for group in sorted(groups):
         nsx.add_network(group, group)

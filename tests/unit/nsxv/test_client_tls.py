@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from adapters.nsxv import tls
+from adapters import tls
 from adapters.nsxv.client import NsxClient
 from hopbook.errors import InvalidInput, Unreachable, WrongCertificate
 from hopbook.secret import Secret
