@@ -250,7 +250,15 @@ def trace(
 
 @app.command
 def simulate(
-    site: str, /, *, nsx_port: int = 0, dns_port: int = 0, fault: Fault = None, out: Path | None = None
+    site: str,
+    /,
+    *,
+    nsx_port: int = 0,
+    dns_port: int = 0,
+    ssh_port: int = 0,
+    vcenter: Path | None = None,
+    fault: Fault = None,
+    out: Path | None = None,
 ) -> int:
     """Serve the simulated site on loopback, with TLS, until Ctrl-C; prints its endpoints as a site overlay.
 
@@ -262,12 +270,19 @@ def simulate(
         Where the NSX Manager listens; 0 lets the system choose.
     dns_port
         Where the resolver listens.
+    ssh_port
+        Where the published address of the boot node is; the other hosts are reached through it.
+    vcenter
+        The program that answers for vCenter; without it the one that `make vcsim` builds, where it is there.
     out
         Write the overlay into this file, too.
     """
+    from adapters.simulated.serve import Ports
     from commands import simulate as command
 
-    return command.simulate(site, nsx_port, dns_port, fault or [], out)
+    ports = Ports(nsx=nsx_port, dns=dns_port, ssh=ssh_port)
+    wish = command.Wish(ports=ports, faults=fault or [], vcenter=vcenter, out=out)
+    return command.simulate(site, wish)
 
 
 @app.command

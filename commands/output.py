@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hopbook.engine.drift import Drift
-from hopbook.engine.plan import StepPlan
+from hopbook.engine.plan import Step, StepPlan
 from hopbook.trace.agreement import Agreement
 from hopbook.trace.differences import Difference
 from hopbook.trace.text import report
@@ -37,14 +37,22 @@ class Progress:
 
     def __init__(self, out: Console, *, details: bool) -> None:
         self.out, self.details = out, details
+        self._under_way = ""
 
     def __call__(self, what: str, subject: object) -> None:
         """Take one piece of news."""
         match what, subject:
+            case "step", Step():
+                self._under_way = f"{subject.title} …"
             case "done", StepReport():
                 self._step(subject)
             case "undone", StepPlan():
                 plan_text(self.out, [subject])
+            case "said", str():
+                if self._under_way:  # what takes long says first what it is
+                    self.out.print(Text(self._under_way, style="bold"))
+                    self._under_way = ""
+                self.out.print(Text(f"    {subject}", style="dim"))
             case "settling", list():
                 self.out.print(
                     f"  … waiting until {len(subject)} change(s) in doubt can be settled", style="magenta"

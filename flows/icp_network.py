@@ -4,7 +4,7 @@ from hopbook.steps import icp
 from tasks.modes import Mode
 from tasks.orchestrator import flow
 from tasks.report import RunReport
-from tasks.run import run
+from tasks.run import Steps, run
 
 
 @flow(name="icp-network", flow_run_name="ICP network on {site}, {mode}")
@@ -21,10 +21,15 @@ def icp_network(site: str = "example", mode: Mode = Mode.DRY_RUN, *, adopt: bool
         adopt: Take over objects that match ours and were made by others.
     """
     with run("icp-network", site, mode, adopt=adopt) as steps:
-        steps.take(icp.logical_switches)
-        steps.take(icp.edge_and_router)
-        steps.take(icp.internet)
-        steps.take(icp.dns_and_ntp)
-        steps.take(icp.cluster_addresses)
-        steps.take(icp.admit_clients)
+        lay_network(steps)
         return steps.verify()
+
+
+def lay_network(steps: Steps) -> None:
+    """Everything but the proof: the first stage of whatever needs ICP's network."""
+    steps.take(icp.logical_switches)
+    steps.take(icp.edge_and_router)
+    steps.take(icp.internet)
+    steps.take(icp.dns_and_ntp)
+    steps.take(icp.cluster_addresses)
+    steps.take(icp.admit_clients)

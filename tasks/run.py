@@ -41,6 +41,7 @@ from hopbook.engine.writer import Writer
 from hopbook.errors import HopbookError, InputsChanged, Interrupted, InvalidInput, VerdictNotMet
 from hopbook.network.observed import beside
 from hopbook.resources.base import Key, Resource, SecretRef, from_document
+from hopbook.resources.vsphere import Placement
 from hopbook.site.check import check_site
 from hopbook.site.load import site_of, to_document
 from hopbook.site.model import Site
@@ -192,14 +193,19 @@ def _open(
     stack: ExitStack, called: Invocation, runbook: str, site: str, mode: Mode, *, adopt: bool
 ) -> "Steps":
     book, text = files.runbook(runbook)
+    icp = files.knowledge(book)
     found = called.site or read_site(site, called.overlay, book.needs, runbook)
     secret = resolver().resolve
+
+    def told(_key: Key, text: str) -> None:
+        called.watch("said", text)
+
     if mode is Mode.DRY_RUN or (mode is Mode.TRACE and found.endpoints.nsx is None):
-        systems = stack.enter_context(wiring.simulated(found, called.faults))
+        systems = stack.enter_context(wiring.simulated(found, called.faults, icp, told))
         journal, key = SqlJournal(":memory:"), secrets.token_bytes(32)
         secret = wiring.any_secret
     else:
-        systems = stack.enter_context(wiring.real(found, secret, runbook))
+        systems = stack.enter_context(wiring.real(found, secret, runbook, icp, told))
         journal, key = open_journal(called.home, create=mode.recorded)
     stack.enter_context(journal)
     run_id = called.resume.id if called.resume else orchestrator.flow_run_id() or mint()
@@ -218,7 +224,7 @@ def _open(
         providers=systems.providers,
         writer=writer,
         clock=systems.clock,
-        instance=runbook,
+        instance=book.of or runbook,
         secret_digest=secret_digester(key, secret),
         adopt=adopt,
         stopping=called.stopping,
@@ -237,7 +243,8 @@ def _open(
     )
     steps.watch, steps.faults, steps.by_hand = called.watch, called.faults, called.by_hand
     if mode.recorded:
-        _begin(writer, called, mode, runbook, found, {**inputs, "adopt": str(adopt).lower()})
+        also = {"adopt": str(adopt).lower(), "of": book.of or ""}
+        _begin(writer, called, mode, runbook, found, {**inputs, **also})
     return steps
 
 
@@ -354,6 +361,8 @@ class Steps:
 
     def _follow(self) -> None:
         seen = self.observation()
+        if any(key.kind == Placement.kind for key in seen.items):  # where machines are known to run
+            seen = beside(seen, self.systems.places())
         if self.by_hand:
             seen = beside(seen, written_by_hand(self.site))
         network = network_of(self.site, seen, self.systems, lambda key: self._last_change(key, seen))

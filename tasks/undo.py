@@ -28,6 +28,7 @@ from hopbook.engine.undo import TakeBack, take_back, to_take_back
 from hopbook.engine.writer import Writer
 from hopbook.errors import HopbookError, Interrupted, InvalidInput, NotUndoable
 from hopbook.resources.base import Key, from_document
+from tasks import files
 from tasks.record import find_run
 from tasks.run import Watch, actor, mint, new_id, open_journal, resolver, secret_digester, site_in
 
@@ -71,7 +72,14 @@ def undo(asked: Undoing) -> Undoing:
         if run.started.mode != "apply":
             raise InvalidInput(f"run {run.id} is a {run.started.mode}; only an apply can be undone")
         site, secret = site_in(run.site_document), resolver().resolve
-        systems = stack.enter_context(wiring.real(site, secret, f"undo of {run.id}"))
+        book, _ = files.runbook(run.started.runbook)
+
+        def told(_key: Key, text: str) -> None:
+            asked.watch("said", text)
+
+        systems = stack.enter_context(
+            wiring.real(site, secret, f"undo of {run.id}", files.knowledge(book), told)
+        )
         asked.id = asked.resume.id if asked.resume else mint()
         if not asked.preview:
             stack.enter_context(journal.lease(stream, f"undo {asked.id} of {run.id} by {actor()}"))
