@@ -165,7 +165,9 @@ def place(folder: Path, patch: pytest.MonkeyPatch, site: Values) -> Place:
     world = SimulatedSite(Site.model_validate(site), Faults())
     made = Place(folder, world)
 
-    def real(found: Site, _resolve: object, _runbook: str, icp: Knowledge | None = None) -> wiring.Systems:
+    def real(
+        found: Site, _resolve: object, _runbook: str, icp: Knowledge | None = None, *_tell: object
+    ) -> wiring.Systems:
         return wiring.upon(world, found, icp, made.clock)
 
     patch.setenv("HOPBOOK_HOME", str(folder / "home"))
