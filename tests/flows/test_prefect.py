@@ -48,7 +48,7 @@ def under_prefect(lab: Lab) -> Any:
         env=os.environ | {"PYTHONPATH": str(files.ROOT)},
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
@@ -62,7 +62,7 @@ def facts(lab: Lab) -> list[tuple[str, str]]:
     return sorted((kind, canonical({k: v for k, v in wire.items() if k not in own})) for kind, wire in wires)
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(300)
 def test_the_same_flow_under_prefect_leaves_the_same_journal(make_lab: Any) -> None:
     lab = make_lab()
     known = under_prefect(lab)
