@@ -24,7 +24,7 @@ from hopbook.engine.passengers import passengers
 from hopbook.engine.plan import Step, StepPlan
 from hopbook.engine.runner import Runner
 from hopbook.engine.state import ChangeState, RunState, StepState
-from hopbook.engine.undo import TakeBack, take_back, to_take_back
+from hopbook.engine.undo import TakeBack, begun_to_take_back, take_back, to_take_back
 from hopbook.engine.writer import Writer
 from hopbook.errors import HopbookError, Interrupted, InvalidInput, NotUndoable
 from hopbook.resources.base import Key, from_document
@@ -193,6 +193,7 @@ class _Undo:
             self.runner.traits,
             force=self.asked.force,
             owned=self.writer.state.owned,
+            begun=frozenset(begun_to_take_back(self.writer.state.changes.values())),
         )
 
     def _take_back(self, step: Step) -> None:

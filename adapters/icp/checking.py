@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from adapters.icp.nodes import Nodes
-from adapters.icp.traits import WAITED_FOR
+from adapters.icp.traits import OF_VCENTER, WAITED_FOR
 from hopbook.hosts import checks
 from hopbook.hosts.facts import SYSTEM as WHOLE
 from hopbook.hosts.facts import JobFact
@@ -51,6 +51,11 @@ class Asked:
     def state(self) -> Known:
         """What the boot node knows."""
         return self.look()
+
+
+def asks_the_boot_node(requirement: str) -> bool:
+    """Whether a finding needs what the boot node knows."""
+    return parse(requirement).word not in OF_VCENTER | {Word.GONE}
 
 
 def stays(requirement: str) -> bool:

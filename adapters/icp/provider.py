@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from ipaddress import IPv4Address
@@ -116,7 +116,9 @@ class IcpProvider:
             around.listener,
             hider(lambda: (around.resolve(slot.secret) for slot in secrets)),
         )
-        self.kinds: Mapping[str, KindTraits] = traits.kinds(self._ground.boot.name)
+        self.kinds: Mapping[str, KindTraits] = traits.kinds(
+            self._ground.boot.name, {node.address: node.name for node in self._ground.nodes}
+        )
 
     # -- reading ------------------------------------------------------------------------------------
 
@@ -127,16 +129,14 @@ class IcpProvider:
         pending: tuple[Pending, ...] = ()
         look = cache(
             self._state
-        )  # only where something asks for it: before its network is there no node answers
+        )  # asked only where it is needed: before its network is there no node answers
         if keys[Cluster.kind] or keys[Worker.kind]:
             found |= self._cluster(look(), members=bool(keys[Worker.kind]))
             pending = tuple(look().pending(traits.cluster_lane(self._ground.cluster)))
         for key in keys[KeptFolder.kind]:
             folder = keeping.observed(self._nodes, self._ground, key)
             found |= {key: folder} if folder is not None else {}
-        for key in keys[IcpCheck.kind]:
-            check = self._check(key, look)
-            found |= {key: check} if check is not None else {}
+        found |= self._checks(keys[IcpCheck.kind], look)
         return Observation(items=found, pending=pending)
 
     def _state(self) -> "State":
@@ -152,12 +152,13 @@ class IcpProvider:
         return f"{self._ground.places.cluster}/{MARK}"
 
     def _cluster(self, state: "State", *, members: bool) -> dict[Key, Observed]:
-        cluster = self._live(state)
+        marked = self._marked()
+        cluster = self._as_marked(state, marked)
         default = cluster == Cluster(cluster=self._ground.cluster, installed=False)
         found = {cluster.key: Observed(resource=cluster, at_default=default)}
         if not members:
             return found
-        joined = self._members() if cluster.installed else frozenset()
+        joined = self._joined(marked) if cluster.installed else frozenset()
         for node in self._ground.nodes:
             if node.role == "worker":
                 worker = Worker(
@@ -168,19 +169,30 @@ class IcpProvider:
 
     def _live(self, state: "State") -> Cluster:
         """The cluster as the boot node's note and the marks of the nodes tell it."""
+        return self._as_marked(state, self._marked())
+
+    def _marked(self) -> set[str]:
+        """The names of the nodes that have some of ICP's marks."""
+        names = (node.name for node in self._ground.nodes if node.role != "boot")
+        return {name for name, paths in self._nodes.present(names, RESIDUE).items() if paths}
+
+    def _as_marked(self, state: "State", marked: set[str]) -> Cluster:
         nodes = [node for node in self._ground.nodes if node.role != "boot"]
-        present = self._nodes.present((node.name for node in nodes), RESIDUE)
-        marked = {name for name, paths in present.items() if paths}
         made = state.made
         if made is None:
             if self._installer.barred(state.install):
-                marked.add(self._ground.boot.name)  # a run that was killed left its lock there
+                marked = {*marked, self._ground.boot.name}  # a run that was killed left its lock there
             return Cluster(cluster=self._ground.cluster, installed=False, residue=tuple(sorted(marked)))
         fixed = {address for role in made.roles for address in role.addresses}
         lacking = [node.name for node in nodes if node.address in fixed and node.name not in marked]
         if lacking:
             return replace(made, installed=False, residue=tuple(sorted(marked)))
         return made
+
+    def _joined(self, marked: Collection[str]) -> frozenset[IPv4Address]:
+        """The cluster's nodes: those that it lists, and those that are to leave and still have its marks."""
+        leaving = {node.address for node in self._ground.nodes if node.leaving and node.name in marked}
+        return self._members() | leaving
 
     def _members(self) -> frozenset[IPv4Address]:
         """The nodes of the cluster, as it lists them.
@@ -194,6 +206,14 @@ class IcpProvider:
         return frozenset(map(IPv4Address, smoke.node_addresses(told)))
 
     # -- checks -------------------------------------------------------------------------------------
+
+    def _checks(self, keys: Sequence[Key], look: Callable[[], "State"]) -> dict[Key, Observed]:
+        """The checks as they are, side by side; what the boot node knows is asked once for all of them."""
+        if any(checking.asks_the_boot_node(key.name.partition("/")[2]) for key in keys):
+            look()
+        by_name = {key.name: key for key in keys}
+        found = self._nodes.fleet.each(by_name, lambda name: self._check(by_name[name], look))
+        return {by_name[name]: check for name, check in found.items() if check is not None}
 
     def _check(self, key: Key, look: Callable[[], "State"]) -> Observed | None:
         """A check as it is; None where what it is about is not there yet."""
@@ -251,17 +271,17 @@ class IcpProvider:
 
     def _install(self, wanted: Cluster, key: Key, submitted: Recorder) -> None:
         state = self._state()
-        if self._live(state) != replace(wanted, noted=False):  # else whoever ran it did not come to note it
+        live = self._live(state)
+        if live != replace(wanted, noted=False):  # else whoever ran it did not come to note it
             if state.install is None or state.install.state != JobState.RUNNING:
-                self._may_install(state, wanted)
+                self._may_install(state, live, wanted)
             self._installer.run(
                 INSTALL, commands.install(self._ground.places), key, submitted, spec=_note_of(wanted)
             )
         self._nodes.write(self._ground.boot.name, self._mark, _note_of(wanted).encode(), 0o600)
 
-    def _may_install(self, state: "State", wanted: Cluster) -> None:
+    def _may_install(self, state: "State", live: Cluster, wanted: Cluster) -> None:
         """Nothing stands there that another run of the installer would spoil."""
-        live = self._live(state)
         why, made = "", state.made
         if made is not None and replace(made, noted=True) != wanted:
             why = "another release or network, or other nodes stand there; that cannot be changed in place"
@@ -282,7 +302,8 @@ class IcpProvider:
     def _work(self, wanted: Sequence[Worker], key: Key, submitted: Recorder) -> None:
         """Let workers join, or leave; those that did already are left alone."""
         state = self._state()
-        members = self._members() if self._live(state).installed else frozenset()
+        marked = self._marked()
+        members = self._joined(marked) if self._as_marked(state, marked).installed else frozenset()
         todo = tuple(each.address for each in wanted if (each.address in members) is not each.member)
         if not todo:
             return

@@ -1,6 +1,8 @@
 """What the engine has to know of ICP's kinds."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from ipaddress import IPv4Address
 
 from hopbook.engine.change import KindTraits, Observed
 from hopbook.icp.checks import Word, parse
@@ -10,22 +12,32 @@ from hopbook.resources.vsphere import VirtualMachine
 
 WAITED_FOR = frozenset({Word.READY, Word.CONSOLE, Word.TOLD})
 """What comes about by itself some time after an installation; the rest is so or is not."""
+OF_VCENTER = frozenset({Word.CAPACITY, Word.CLEAR})
+"""What vCenter alone tells."""
 
 
-def kinds(boot: str) -> Mapping[str, KindTraits]:
+def kinds(boot: str, names: Mapping[IPv4Address, str]) -> Mapping[str, KindTraits]:
     """The traits of every kind.
 
     Args:
         boot: The boot node's name. What is known of a cluster lies on it, and goes with its machine.
+        names: The nodes' names by address.
     """
-    machine = Key(VirtualMachine.kind, boot)
+
+    def machine(resource: Resource) -> Key | None:
+        wanted = parse(resource.requirement) if isinstance(resource, IcpCheck) else None
+        if wanted is not None and wanted.word in OF_VCENTER:
+            return None
+        node = names.get(wanted.address) if wanted is not None and wanted.address is not None else boot
+        return Key(VirtualMachine.kind, node) if node is not None else None
+
     # A job that nobody heard of any more still runs, and shows as pending; what is not there was not begun
-    setting = KindTraits(lane=lane, setting=True, call_timeout=120.0, goes_with=lambda _resource: machine)
+    setting = KindTraits(lane=lane, setting=True, call_timeout=120.0, goes_with=machine)
     return {
         Cluster.kind: setting,
         Worker.kind: setting,
         KeptFolder.kind: setting,
-        IcpCheck.kind: KindTraits(lane=lane, setting=True, call_timeout=120.0, protected=_finding),
+        IcpCheck.kind: replace(setting, protected=_finding),
     }
 
 

@@ -8,6 +8,7 @@ begins without it.
 from collections.abc import Collection, Iterator, Mapping
 
 from hopbook.engine.change import Action, KindTraits, Observation
+from hopbook.engine.plan import Step
 from hopbook.engine.state import ChangeStatus, SiteState
 from hopbook.resources.base import Key, from_document
 
@@ -27,6 +28,19 @@ def passengers(
             if ref in deleted:
                 carrier = observation.items[ref].resource.title()
                 yield f"{carrier} carries {item.resource.title()}, which is not ours"
+
+
+def going_with(state: SiteState, run: str, step: Step, traits: Mapping[str, KindTraits]) -> frozenset[Key]:
+    """The keys of what a step wants that goes with something which the run has begun to delete.
+
+    Only of a step that the run completed before: it was as it should be then.
+    """
+    known = state.runs.get(run)
+    if known is None or step.id not in known.steps or known.steps[step.id].status != "completed":
+        return frozenset()
+    changes = (state.changes[change] for each in known.steps.values() for change in each.changes)
+    going = {Key.parse(change.intent.key) for change in changes if change.intent.action == Action.DELETE}
+    return frozenset(each.key for each in step.resources if traits[each.kind].goes_with(each) in going)
 
 
 def gone_with(state: SiteState, run: str, step: str, traits: Mapping[str, KindTraits]) -> Iterator[str]:

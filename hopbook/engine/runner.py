@@ -7,7 +7,7 @@ by reading the systems, then asks again.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
@@ -30,7 +30,7 @@ from hopbook.engine.events import (
 )
 from hopbook.engine.obstacles import leftover, obstacles
 from hopbook.engine.order import rank_of
-from hopbook.engine.passengers import gone_with
+from hopbook.engine.passengers import going_with, gone_with
 from hopbook.engine.plan import (
     Known,
     SecretDigest,
@@ -126,10 +126,17 @@ class Runner:
     def take(self, step: Step) -> StepPlan:
         """Make a step's resources so. Returns its first plan.
 
+        Where the run completed the step and has begun since to delete what some of them go with, those are
+        not looked at again: a machine that is being removed does not answer any more.
+
         Raises:
             StepNotDone: something is left; the journal and the message say what.
             Interrupted: a person asked to stop, and no change was under way.
         """
+        going = going_with(self.writer.state, self.writer.run, step, self.traits)
+        if going:
+            left = (each for each in step.resources if each.key not in going)
+            step = replace(step, resources=tuple(left), keeps=step.keeps | going)
         return self.carry_out(step, lambda: self.plan(step), {})
 
     def carry_out(self, step: Step, planner: Callable[[], StepPlan], undoes: Undoes) -> StepPlan:

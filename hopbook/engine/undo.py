@@ -4,7 +4,7 @@ A change is taken back only where live still is what the change left; of an obje
 the fields that we changed go back. Everything else is shown, and needs to be asked for (`force`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from hopbook.engine.change import Action, Change, FieldChange, KindTraits, Observation, Observed
@@ -83,6 +83,11 @@ def to_take_back(changes: Iterable[ChangeState]) -> list[ChangeState]:
     ]
 
 
+def begun_to_take_back(changes: Iterable[ChangeState]) -> Iterator[str]:
+    """The changes that an undo intended to take back, whatever came of it."""
+    return (undone for change in changes for undone in change.intent.undoes)
+
+
 def take_back(
     done: Iterable[ChangeState],
     observation: Observation,
@@ -90,11 +95,13 @@ def take_back(
     *,
     force: bool = False,
     owned: Mapping[str, Owned] | None = None,
+    begun: Collection[str] = (),
 ) -> TakeBack:
     """The inverse of a step's applied changes, as of the observation.
 
     With `force` what was changed after us is taken back, too. `owned` is what is ours, so that a rule that
-    comes back stands in its place among the others.
+    comes back stands in its place among the others. `begun` are the changes that an undo began to take back
+    before: a machine that it switched off to delete it is not as the run left it, and nobody else's doing.
     """
     by_key: dict[Key, list[ChangeState]] = {}
     for change in to_take_back(done):
@@ -106,7 +113,8 @@ def take_back(
             continue
         trait = traits[key.kind]
         thing = _Object(key, changes, *_find(key, changes[-1], observation, trait))
-        conflict = "" if force else _conflict(thing, trait)
+        again = changes[-1].intent.change in begun
+        conflict = "" if force or again else _conflict(thing, trait)
         inverse = None if conflict else _inverse(thing)
         if conflict:
             result.conflicts.append(conflict)

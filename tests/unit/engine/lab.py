@@ -18,7 +18,7 @@ from hopbook.engine.events import (
 from hopbook.engine.plan import Known, Step, StepPlan
 from hopbook.engine.runner import Runner
 from hopbook.engine.state import ChangeState, RunState, RunStatus, SiteState, StepState, fold
-from hopbook.engine.undo import TakeBack, take_back, to_take_back
+from hopbook.engine.undo import TakeBack, begun_to_take_back, take_back, to_take_back
 from hopbook.engine.writer import Writer
 from hopbook.errors import HopbookError, Interrupted, NotUndoable, StepNotDone
 from hopbook.resources.base import Key, Resource, SecretRef, from_document
@@ -195,6 +195,7 @@ class Undo:
             self.runner.traits,
             force=self.force,
             owned=self.runner.writer.state.owned,
+            begun=frozenset(begun_to_take_back(self.runner.writer.state.changes.values())),
         )
 
     def _take_back(self, item: Step) -> None:

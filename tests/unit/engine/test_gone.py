@@ -60,3 +60,17 @@ def test_what_a_step_keeps_stays_until_another_one_gives_it_up() -> None:
 
     assert str(BOX.key) in kept
     assert str(BOX.key) not in toys.state.owned
+
+
+def test_what_goes_with_a_thing_that_the_run_deletes_is_not_looked_at_again() -> None:
+    toys = lab()
+    both = [step("pegs", PEG), EMPTIER[0]]
+    toys.run(both, "r")
+    toys.world.things = [thing for thing in toys.world.things if thing.resource.key != PEG.key]
+
+    toys.run(both, "r")
+    gone = toys.world.find(PEG.key)
+    toys.run([both[0]])
+
+    assert gone is None
+    assert toys.world.find(PEG.key) is not None
