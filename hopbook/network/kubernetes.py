@@ -194,16 +194,17 @@ class Cluster:
 
     def _services(self) -> Iterator[Service]:
         for service in self.of(kubernetes.Service):
+            own = () if service.address is None else (service.address,)  # not given yet, in a plan
             for item in service.ports:
                 target = item.port if item.target is None else item.target
                 yield Service(
                     name=service.service,
                     protocol=item.protocol,
                     port=item.port,
-                    addresses=frozenset(int(address) for address in (service.address, *service.external)),
+                    addresses=frozenset(int(address) for address in (*own, *service.external)),
                     endpoints=tuple(Backend(int(address), target) for address in service.endpoints),
                     fact=self.source.fact(service.key),
-                    cluster=int(service.address),
+                    cluster=0 if service.address is None else int(service.address),
                     local_only=service.local_only,
                 )
 

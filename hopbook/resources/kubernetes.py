@@ -4,7 +4,7 @@ One vocabulary for ICP's cluster and for IKS. Everything names its cluster as th
 IKS cluster's name), so that one observation may hold several.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import ClassVar
@@ -212,18 +212,19 @@ class Service(InCluster):
     """A service with its endpoints, which need not be pods (`Endpoints` without a selector).
 
     Attributes:
-        address: Its cluster address.
-        external: The addresses of its load balancer.
+        address: Its cluster address, which the cluster gives it.
+        external: The addresses of its load balancer, likewise.
         local_only: `externalTrafficPolicy: Local`.
     """
 
     kind: ClassVar[str] = "kubernetes.service"
 
     service: str
-    address: IPv4Address
+    namespace: str = "default"
+    address: IPv4Address | None = field(default=None, metadata={"compare": False})
     ports: tuple[ServicePort, ...]
     endpoints: tuple[IPv4Address, ...] = ()
-    external: tuple[IPv4Address, ...] = ()
+    external: tuple[IPv4Address, ...] = field(default=(), metadata={"compare": False})
     local_only: bool = False
 
     @property

@@ -435,6 +435,69 @@ class BgpNeighbour(Resource):
         return f"BGP neighbour {self.address} of {self.owner.name}"
 
 
+@known
+@dataclass(frozen=True, kw_only=True)
+class BgpSession(Resource):
+    """The state of a neighbour, as the edge tells it; it comes about by what both sides configure.
+
+    Attributes:
+        state: The edge's word: `Established`, `Idle`, `Active`, `Connect`.
+        why: What keeps it from being established, as far as anybody can tell.
+    """
+
+    kind: ClassVar[str] = "nsxv.bgp-session"
+
+    owner: Key
+    address: IPv4Address
+    state: str = "Established"
+    why: str = field(default="", metadata={"compare": False})
+
+    @property
+    def name(self) -> str:
+        """Owner and address."""
+        return f"{self.owner.name}/{self.address}"
+
+    def title(self) -> str:
+        """For a sentence."""
+        return f"BGP session of {self.owner.name} with {self.address}"
+
+
+@known
+@dataclass(frozen=True, kw_only=True)
+class Ipsec(EdgeSetting):
+    """Whether the edge's IPsec VPN works; without it its sites are only configuration."""
+
+    kind: ClassVar[str] = "nsxv.ipsec"
+
+    enabled: bool = False
+
+
+@known
+@dataclass(frozen=True, kw_only=True)
+class IpsecTunnel(Resource):
+    """The state of an IPsec site, as the edge tells it; it comes about by what both ends configure.
+
+    Attributes:
+        why: What keeps it from coming up: the edge's reason (`NO_PROPOSAL_CHOSEN`), and what it means.
+    """
+
+    kind: ClassVar[str] = "nsxv.ipsec-tunnel"
+
+    owner: Key
+    site: str
+    up: bool = True
+    why: str = field(default="", metadata={"compare": False})
+
+    @property
+    def name(self) -> str:
+        """Owner and site."""
+        return f"{self.owner.name}/{self.site}"
+
+    def title(self) -> str:
+        """For a sentence."""
+        return f"tunnel {self.site} of {self.owner.name}"
+
+
 class IpsecEncryption(StrEnum):
     """How an IPsec site encrypts."""
 

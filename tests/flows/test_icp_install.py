@@ -1,5 +1,6 @@
 """ICP is installed, changed, taken back and taken away, by whole runs on a simulated site."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +53,23 @@ def worlds(monkeypatch: pytest.MonkeyPatch) -> list[wiring.Systems]:
     return kept
 
 
-def by_host(made: list[tuple[str, str]]) -> dict[str, list[str]]:
-    """What each host was asked, in order; hosts are asked side by side."""
-    return {host: [script for name, script in made if name == host] for host in {name for name, _ in made}}
+QUESTIONS = {"facts", "ask", "read"}
+
+
+def by_host(made: list[tuple[str, str]]) -> dict[str, tuple[list[str], Counter[str]]]:
+    """What each host was told, in order, and how often it was asked.
+
+    Hosts are asked side by side, and so are the cluster and its boot node: their questions come in any order.
+    How often a job is read is how long it took.
+    """
+    found: dict[str, tuple[list[str], Counter[str]]] = {}
+    for host, script in made:
+        told, asked = found.setdefault(host, ([], Counter()))
+        if script not in QUESTIONS:
+            told.append(script)
+        elif script != "read":
+            asked[script] += 1
+    return found
 
 
 def by_machine(made: list[str]) -> dict[str, list[str]]:
