@@ -209,7 +209,7 @@ class SshClient:
             Unreachable: the connection was lost before the renaming; the old file stands.
             AnswerLost: it was lost in the renaming.
         """
-        self._put(path, source, lambda sftp, new: _give(sftp, new, mode, uid, gid), rename=True)
+        self._put(path, source, rename=True, mode=mode, uid=uid, gid=gid)
 
     def stage(self, source: BinaryIO, beside: str = "") -> str:
         """Send a file to a place of its own, readable by the user alone, and return that place.
@@ -219,24 +219,27 @@ class SshClient:
             beside: The path that it is meant for, to put it into the same directory. Empty: `/tmp`.
         """
         place = beside or str(_STAGE / "staged")
-        return self._put(place, source, lambda _sftp, _new: None, rename=False)
+        return self._put(place, source, rename=False)
 
     def _put(
         self,
         path: str,
         source: BinaryIO,
-        give: Callable[[paramiko.SFTPClient, str], None],
         *,
         rename: bool,
+        mode: int = 0o600,
+        uid: int | None = None,
+        gid: int | None = None,
     ) -> str:
         what, folder = f"{self.login.name}, write {path}", PurePosixPath(path).parent
         new = str(folder / f".hopbook.{secrets.token_hex(8)}")
         with self._sftp() as sftp:
             with self._refusable(sftp, what), errors.connecting(self.login.name, self.address):
-                _make(sftp, folder)
-                _write(sftp, new, source)
+                file = _opened(sftp, new, folder)
                 try:
-                    give(sftp, new)
+                    with file:
+                        _give(sftp, file, mode, uid, gid)
+                        _write(sftp, file, source)
                 except OSError:
                     _discard(sftp, new)
                     raise
@@ -441,17 +444,23 @@ def _make(sftp: paramiko.SFTPClient, folder: PurePosixPath) -> None:
         sftp.mkdir(str(folder), 0o755)
 
 
-def _write(sftp: paramiko.SFTPClient, new: str, source: BinaryIO) -> None:
-    with sftp.open(new, "wx") as file:
-        file.chmod(0o600)
-        file.set_pipelined(True)
-        while block := source.read(_BLOCK):
-            file.write(block)
-        file.set_pipelined(False)
-        file.flush()
-        with contextlib.suppress(OSError):  # a server without this extension still has the file
-            request = sftp._request  # type: ignore[attr-defined] # noqa: SLF001 - paramiko has no other name for it
-            request(paramiko.sftp.CMD_EXTENDED, _FSYNC, file.handle)
+def _opened(sftp: paramiko.SFTPClient, new: str, folder: PurePosixPath) -> paramiko.SFTPFile:
+    """A new file, and the directories above it where they are missing."""
+    try:
+        return sftp.open(new, "wx")
+    except FileNotFoundError:
+        _make(sftp, folder)
+        return sftp.open(new, "wx")
+
+
+def _write(sftp: paramiko.SFTPClient, file: paramiko.SFTPFile, source: BinaryIO) -> None:
+    file.set_pipelined(True)
+    while block := source.read(_BLOCK):
+        file.write(block)
+    file.set_pipelined(False)
+    file.flush()
+    with contextlib.suppress(OSError):  # a server without this extension still has the file
+        _request(sftp, paramiko.sftp.CMD_EXTENDED, _FSYNC, file.handle)
 
 
 def _discard(sftp: paramiko.SFTPClient, new: str) -> None:
@@ -460,6 +469,16 @@ def _discard(sftp: paramiko.SFTPClient, new: str) -> None:
         sftp.remove(new)
 
 
-def _give(sftp: paramiko.SFTPClient, new: str, mode: int, uid: int, gid: int) -> None:
-    sftp.chown(new, uid, gid)
-    sftp.chmod(new, mode)
+def _give(
+    sftp: paramiko.SFTPClient, file: paramiko.SFTPFile, mode: int, uid: int | None, gid: int | None
+) -> None:
+    """Mode and owner in one request, while nothing is in the file yet: nobody reads what he may not."""
+    attributes = paramiko.SFTPAttributes()
+    attributes.st_mode, attributes.st_uid, attributes.st_gid = mode, uid, gid
+    _request(sftp, paramiko.sftp.CMD_FSETSTAT, file.handle, attributes)
+
+
+def _request(sftp: paramiko.SFTPClient, command: int, *words: object) -> None:
+    """What paramiko has no public name for."""
+    request = sftp._request  # type: ignore[attr-defined] # noqa: SLF001
+    request(command, *words)
