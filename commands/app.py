@@ -2,9 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
+
+if TYPE_CHECKING:
+    from commands.runbook import Wish
 
 INVALID = 3
 
@@ -26,6 +29,10 @@ Overlay = Annotated[
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON instead of text.")]
 Adopt = Annotated[
     bool, Parameter(negative="", help="Take over objects that match ours and were made by others.")
+]
+Set = Annotated[
+    list[str] | None,
+    Parameter(name="--set", negative="", help="A parameter of the runbook: KEY=VALUE, as cluster=iks-a."),
 ]
 Fault = Annotated[
     list[str] | None,
@@ -56,7 +63,9 @@ def check(
 
 
 @app.command
-def plan(runbook: str, /, *, site: Site, overlay: Overlay = None, json: Json = False) -> int:
+def plan(
+    runbook: str, /, *, site: Site, set_: Set = None, overlay: Overlay = None, json: Json = False
+) -> int:
     """Show what a runbook would change, against the live systems. Writes nothing.
 
     Ends with 0 if nothing would change and 2 if something would.
@@ -68,21 +77,33 @@ def plan(runbook: str, /, *, site: Site, overlay: Overlay = None, json: Json = F
     """
     from commands import runbook as command
 
-    return command.plan(runbook, site, overlay, as_json=json)
+    return command.plan(_wish(runbook, site, set_), overlay, as_json=json)
 
 
 @app.command
-def dry_run(runbook: str, /, *, site: Site, fault: Fault = None, json: Json = False) -> int:
+def dry_run(
+    runbook: str,
+    /,
+    *,
+    site: Site,
+    set_: Set = None,
+    fault: Fault = None,
+    answer: Literal["approve", "refuse", "late"] = "approve",
+    adopt: Adopt = False,
+    json: Json = False,
+) -> int:
     """Rehearse a whole runbook on a simulated site, and follow its traffic.
 
     Parameters
     ----------
     runbook
         The runbook's name, as `icp-network`.
+    answer
+        What somebody outside answers where the runbook needs their approval.
     """
     from commands import runbook as command
 
-    return command.dry_run(runbook, site, fault or [], as_json=json)
+    return command.dry_run(_wish(runbook, site, set_), fault or [], answer, adopt=adopt, as_json=json)
 
 
 @app.command
@@ -91,6 +112,7 @@ def apply(
     /,
     *,
     site: Site,
+    set_: Set = None,
     overlay: Overlay = None,
     plan: str | None = None,
     adopt: Adopt = False,
@@ -114,7 +136,13 @@ def apply(
     from commands import runbook as command
 
     return command.apply(
-        runbook, site, overlay, digest=plan, adopt=adopt, reason=reason, ticket=ticket, as_json=json
+        _wish(runbook, site, set_),
+        overlay,
+        digest=plan,
+        adopt=adopt,
+        reason=reason,
+        ticket=ticket,
+        as_json=json,
     )
 
 
@@ -134,6 +162,44 @@ def resume(
     from commands import runbook as command
 
     return command.resume(run, rebase=rebase, as_json=json)
+
+
+@app.command
+def approve(
+    run: str,
+    /,
+    *,
+    gate: str = "",
+    answer: Literal["approve", "refuse"] = "approve",
+    by: str = "",
+    evidence: str = "",
+    ticket: str = "",
+    note: str = "",
+    json: Json = False,
+) -> int:
+    """Write down the answer of somebody outside to a run that waits at a gate.
+
+    Parameters
+    ----------
+    run
+        The run's id, from `hopbook runs`.
+    gate
+        The gate's name, from `hopbook show`; needed where several wait.
+    answer
+        What they say. A run that was refused is taken back when it is resumed.
+    by
+        Whose answer it is; without it, yours.
+    evidence
+        Where the answer can be seen: a link, a mail, a message's number.
+    ticket
+        The ticket that it was asked for by.
+
+    Note:
+        Their words, or yours.
+    """
+    from commands import approve as command
+
+    return command.approve(run, gate, answer, command.Said(by, evidence, ticket, note), as_json=json)
 
 
 @app.command
@@ -187,7 +253,15 @@ def show(run: str, /, *, json: Json = False) -> int:
 
 
 @app.command
-def drift(site: str, /, *, runbook: str = "icp-network", overlay: Overlay = None, json: Json = False) -> int:
+def drift(
+    site: str,
+    /,
+    *,
+    runbook: str = "icp-network",
+    set_: Set = None,
+    overlay: Overlay = None,
+    json: Json = False,
+) -> int:
     """Compare declared, last applied and live; say who changed what. Changes nothing.
 
     Ends with 0 if nothing differs and 2 if something does.
@@ -201,7 +275,7 @@ def drift(site: str, /, *, runbook: str = "icp-network", overlay: Overlay = None
     """
     from commands import runbook as command
 
-    return command.drift(runbook, site, overlay, as_json=json)
+    return command.drift(_wish(runbook, site, set_), overlay, as_json=json)
 
 
 @app.command
@@ -215,6 +289,7 @@ def trace(
     what_if: str = "",
     svg: Path | None = None,
     runbook: str = "icp-network",
+    set_: Set = None,
     overlay: Overlay = None,
     json: Json = False,
 ) -> int:
@@ -243,8 +318,11 @@ def trace(
         The runbook whose network is traced.
     """
     from commands import trace as command
+    from hopbook.runbook import settings
 
-    question = command.Question(runbook, site, overlay, traffic, from_, to, what_if, svg, command.On(on))
+    question = command.Question(
+        runbook, site, overlay, traffic, from_, to, what_if, svg, command.On(on), settings(set_ or [])
+    )
     return command.trace(question, as_json=json)
 
 
@@ -341,6 +419,13 @@ def journal_export(site: str, /) -> int:
     return command.journal_export(site)
 
 
+def _wish(runbook: str, site: str, set_: list[str] | None) -> "Wish":
+    from commands.runbook import Wish
+    from hopbook.runbook import settings
+
+    return Wish(runbook, site, settings(set_ or []))
+
+
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit status."""
     from hopbook.errors import HopbookError, InvalidInput
@@ -363,10 +448,13 @@ def run(arguments: list[str]) -> int:
 def _say(error: Exception, arguments: list[str], lines: list[str]) -> int:
     import json
 
+    from hopbook.errors import Waiting
+
     if "--json" in arguments:  # standard output is for the result's document alone
         problems = {"error": type(error).__name__, "problems": lines}
         sys.stderr.write(json.dumps(problems, ensure_ascii=False) + "\n")
     else:
+        word = "waiting" if isinstance(error, Waiting) else "error"
         for line in lines:
-            sys.stderr.write(f"error: {line}\n")
+            sys.stderr.write(f"{word}: {line}\n")
     return int(getattr(error, "exit_status", 1))

@@ -5,8 +5,9 @@ from dataclasses import asdict
 from rich.table import Table
 
 from commands.output import console, print_json
+from hopbook.check import problems_of
 from hopbook.errors import InvalidInput
-from hopbook.site.check import check_site, notes
+from hopbook.site.check import notes
 from hopbook.site.load import site_of
 from hopbook.site.needs import require
 from hopbook.site.plan import address_plan, rows
@@ -17,7 +18,7 @@ def check(site: str, runbook: str | None, *, as_json: bool) -> int:
     """Print the address plan of a site that is right; raise every problem of one that is not."""
     document = files.read_site_file(site)
     found = site_of(document)
-    problems = check_site(found, document)
+    problems = problems_of(found, document, files.vpn_keys())
     if problems:
         raise InvalidInput(*problems)
     if runbook:

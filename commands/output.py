@@ -14,7 +14,7 @@ from hopbook.trace.agreement import Agreement
 from hopbook.trace.differences import Difference
 from hopbook.trace.text import report
 from hopbook.trace.verify import Verification
-from tasks.report import RunReport, StepReport, plan_lines
+from tasks.report import GateReport, RunReport, StepReport, gate_lines, plan_lines
 
 WIDTH = 110
 _STYLES = {"+": "green", "~": "yellow", "-": "red", "»": "cyan", "«": "cyan", "!": "bold red", "?": "magenta"}
@@ -46,8 +46,12 @@ class Progress:
                 self._under_way = f"{subject.title} …"
             case "done", StepReport():
                 self._step(subject)
+            case "gate", GateReport():
+                for line in gate_lines([subject]):
+                    self.out.print(Text(line, style="" if line.startswith(" ") else "bold"))
             case "undone", StepPlan():
                 plan_text(self.out, [subject])
+                self._under_way = ""
             case "said", str():
                 if self._under_way:  # what takes long says first what it is
                     self.out.print(Text(self._under_way, style="bold"))
@@ -118,7 +122,7 @@ def recap(out: Console, run: RunReport) -> None:
     counts = ", ".join(f"{count} to {action}" for action, count in sorted(run.changes.items()))
     out.print()
     if run.steps:
-        out.print(f"{run.runbook} on {run.site}, {run.mode}: {counts or 'nothing to change'}")
+        out.print(f"{run.title}: {counts or 'nothing to change'}")
     results = run.results
     if results:
         met = sum(result.met for result in results)

@@ -1,13 +1,18 @@
 """Commands that read the record: runs, show, journal."""
 
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
+from rich.console import Console
 from rich.table import Table
 
+from commands.approve import gate_document
 from commands.output import console, print_json
 from hopbook.engine.events import to_wire
+from hopbook.engine.runs import GateState
 from hopbook.engine.state import ChangeState, RunState, SiteState, StepState
+from hopbook.site.words import choices
 from tasks import files
 from tasks.record import find_run, state_of
 from tasks.run import open_journal
@@ -30,6 +35,8 @@ def runs(site: str | None, *, as_json: bool) -> int:
         table.add_column(column)
     for stream, run in found:
         why = run.started.reason or (f"takes back {run.started.undoes}" if run.started.undoes else run.reason)
+        if run.held_by is not None:
+            why = _held(run.held_by)
         begun = f"{run.begun:%Y-%m-%d %H:%M:%S}"
         table.add_row(
             run.id, stream, run.instance, run.started.mode, run.status.value, begun, run.actor, why[:60]
@@ -47,7 +54,10 @@ def show(run_id: str, *, as_json: bool) -> int:
     if as_json:
         steps = [_step(step, state) for step in run.steps.values()]
         traffic = [to_wire(event) for event in run.traffic.values()]
-        print_json({**_run(stream, run), "steps": steps, "traffic": traffic, "drift": run.drift})
+        gates = [gate_document(gate) for gate in run.gates.values()]
+        print_json(
+            {**_run(stream, run), "steps": steps, "gates": gates, "traffic": traffic, "drift": run.drift}
+        )
         return 0
     out = console()
     out.print(f"{run.id}: {run.instance} on {stream}, {run.started.mode}, {run.status.value}", style="bold")
@@ -60,6 +70,8 @@ def show(run_id: str, *, as_json: bool) -> int:
         for change in (state.changes[change] for change in step.changes):
             intent = change.intent
             out.print(f"    #{change.position:<4} {intent.action:7} {intent.key}  {_standing(change)}")
+    for gate in run.gates.values():
+        _show_gate(out, gate)
     for event in run.traffic.values():
         out.print(f"  {event.traffic}: {event.verdict}", style="green" if event.met else "red")
     return 0
@@ -75,7 +87,14 @@ def journal_show(site: str, *, as_json: bool) -> int:
             if as_json:
                 print_json({"position": recorded.position, "kind": recorded.event.kind, **body})
                 continue
-            subject = body.get("key") or body.get("step") or body.get("traffic") or body.get("runbook") or ""
+            subject = (
+                body.get("key")
+                or body.get("step")
+                or body.get("traffic")
+                or body.get("gate")
+                or body.get("runbook")
+                or ""
+            )
             time = f"{recorded.time:%Y-%m-%d %H:%M:%S}"
             out.print(f"{recorded.position:6} {time} {recorded.run:12} {recorded.event.kind:22} {subject}")
     return 0
@@ -111,6 +130,7 @@ def _run(stream: str, run: RunState) -> dict[str, Any]:
         "run": run.id,
         "site": stream,
         "runbook": run.started.runbook,
+        "parameters": run.started.parameters,
         "mode": run.started.mode,
         "status": run.status.value,
         "begun": run.begun.isoformat(),
@@ -144,6 +164,23 @@ def _change(change: ChangeState) -> dict[str, Any]:
         "status": _standing(change),
         "reason": change.reason,
     }
+
+
+def _held(gate: GateState) -> str:
+    answer = gate.words() or "is not answered"
+    return f"gate {gate.request.gate} {answer}"
+
+
+def _show_gate(out: Console, gate: GateState) -> None:
+    asked = gate.request
+    out.print(f"{asked.title} ({asked.citation}): gate {asked.gate}")
+    for line in asked.request.strip().splitlines():
+        out.print(f"    {line}")
+    due = f", due {gate.due:%Y-%m-%d %H:%M:%S} UTC" if gate.due else ""
+    late = ", which is over" if gate.answer is None and gate.overdue(datetime.now(UTC)) else ""
+    whose = f", to be answered by {choices(asked.approvers)}" if asked.approvers else ""
+    out.print(f"  requested {gate.asked:%Y-%m-%d %H:%M:%S} UTC{due}{late}{whose}")
+    out.print(f"  {gate.words() or 'not answered'}")
 
 
 def _standing(change: ChangeState) -> str:

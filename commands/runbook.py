@@ -1,45 +1,61 @@
 """Commands that run a runbook: plan, dry-run, apply, resume, undo, drift."""
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any
 
 from adapters.simulated.faults import Faults, parse_fault
 from commands.output import Progress, console, drift_text, plan_text, print_json, recap, traffic_text
 from flows.catalogue import flow_of
+from hopbook.engine.gates import Rehearsed
+from hopbook.engine.state import instance_of
 from hopbook.errors import InvalidInput, PlanMoved, VerdictNotMet
+from hopbook.runbook import known_parameters
 from tasks import files
 from tasks.modes import Mode
 from tasks.record import find_run
 from tasks.report import RunReport
 from tasks.resume import resumption
 from tasks.run import Invocation, invocation, open_journal
-from tasks.undo import Undoing
+from tasks.taking_back import Undoing
 from tasks.undo import undo as take_back
 
 DIFFERENT = 2
 
 
-def plan(runbook: str, site: str, overlay: str | None, *, as_json: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Which runbook to run where, and the values of its parameters."""
+
+    runbook: str
+    site: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """The instance, as far as it was said."""
+        return instance_of(self.runbook, dict(self.parameters))
+
+
+def plan(wish: Wish, overlay: str | None, *, as_json: bool) -> int:
     """Show what would change."""
-    report = run_flow(runbook, site, Mode.PLAN, Invocation(overlay=overlay), as_json=as_json)
+    report = run_flow(wish, Mode.PLAN, Invocation(overlay=overlay), as_json=as_json)
     if not as_json:
         console().print(f"plan: {report.digest}")
     return DIFFERENT if report.changes else 0
 
 
-def dry_run(runbook: str, site: str, faults: Sequence[str], *, as_json: bool) -> int:
+def dry_run(wish: Wish, faults: Sequence[str], answer: str, *, adopt: bool, as_json: bool) -> int:
     """Rehearse on a simulated site."""
-    run_flow(runbook, site, Mode.DRY_RUN, Invocation(faults=_faults(faults)), as_json=as_json)
+    called = Invocation(faults=_faults(faults), answer=Rehearsed(answer))
+    run_flow(wish, Mode.DRY_RUN, called, adopt=adopt, as_json=as_json)
     return 0
 
 
 def apply(
-    runbook: str,
-    site: str,
+    wish: Wish,
     overlay: str | None,
     *,
     digest: str | None,
@@ -50,9 +66,9 @@ def apply(
 ) -> int:
     """Carry out for real."""
     if digest is not None:
-        _same_plan(runbook, site, overlay, digest)
+        _same_plan(wish, overlay, digest)
     called = Invocation(overlay=overlay, reason=reason, ticket=ticket)
-    run_flow(runbook, site, Mode.APPLY, called, adopt=adopt, as_json=as_json)
+    run_flow(wish, Mode.APPLY, called, adopt=adopt, as_json=as_json)
     return 0
 
 
@@ -63,13 +79,12 @@ def resume(run: str, *, rebase: bool, as_json: bool) -> int:
         _, state = find_run(journal, run)
         found = state.runs[run]
         if found.started.undoes:
-            return _undo(Undoing(home=files.home(), run=found.started.undoes, resume=found), as_json=as_json)
+            return _undo(Undoing(run=found.started.undoes, resume=found), as_json=as_json)
         going_on = resumption(journal, run, rebase=rebase)
     called = Invocation(resume=going_on.run, site=going_on.site, rebased=going_on.rebased)
     inputs = found.inputs
     run_flow(
-        found.started.runbook,
-        inputs["site"],
+        Wish(found.started.runbook, inputs["site"], found.started.parameters),
         Mode(found.started.mode),
         replace(called, overlay=inputs["overlay"] or None),
         adopt=going_on.adopt,
@@ -80,14 +95,14 @@ def resume(run: str, *, rebase: bool, as_json: bool) -> int:
 
 def undo(run: str, *, preview: bool, force: bool, reason: str, as_json: bool) -> int:
     """Take a run back."""
-    asked = Undoing(home=files.home(), run=run, preview=preview, force=force, reason=reason)
+    asked = Undoing(run=run, preview=preview, force=force, reason=reason)
     return _undo(asked, as_json=as_json)
 
 
-def drift(runbook: str, site: str, overlay: str | None, *, as_json: bool) -> int:
+def drift(wish: Wish, overlay: str | None, *, as_json: bool) -> int:
     """Compare declared, last applied and live."""
     called = Invocation(overlay=overlay, watch=quiet)
-    report = run_flow(runbook, site, Mode.DRIFT, called, as_json=as_json, show=False)
+    report = run_flow(wish, Mode.DRIFT, called, as_json=as_json, show=False)
     found = report.drift
     if found is None:
         return 0
@@ -101,8 +116,7 @@ def drift(runbook: str, site: str, overlay: str | None, *, as_json: bool) -> int
 
 
 def run_flow(
-    runbook: str,
-    site: str,
+    wish: Wish,
     mode: Mode,
     called: Invocation,
     *,
@@ -113,14 +127,16 @@ def run_flow(
 ) -> RunReport:
     """Run a flow as the command line does: with progress, and stopping at a safe point on Ctrl-C."""
     out = console()
+    flow = flow_of(wish.runbook)
+    known_parameters(files.runbook(wish.runbook)[0], wish.parameters)
     if show and not as_json:
-        out.print(f"{runbook} on {site}, {mode}\n", style="bold")
+        out.print(f"{wish} on {wish.site}, {mode}\n", style="bold")
         called = replace(called, watch=Progress(out, details=mode.changes))
     with _stop_on_interrupt() as stopping:
         called = replace(called, stopping=stopping)
         try:
             with invocation(called):
-                flow_of(runbook)(site, mode, adopt=adopt)
+                flow(wish.site, mode, adopt=adopt, **wish.parameters)
         except VerdictNotMet:
             if not tolerant:
                 raise
@@ -131,7 +147,7 @@ def run_flow(
             elif report is not None and show:
                 recap(out, report)
     if report is None:
-        raise InvalidInput(f"runbook {runbook} opened no run")
+        raise InvalidInput(f"runbook {wish.runbook} opened no run")
     return report
 
 
@@ -164,10 +180,9 @@ def _plans(asked: Undoing) -> list[dict[str, Any]]:
     ]
 
 
-def _same_plan(runbook: str, site: str, overlay: str | None, digest: str) -> None:
-    report = run_flow(
-        runbook, site, Mode.PLAN, Invocation(overlay=overlay, watch=quiet), as_json=False, show=False
-    )
+def _same_plan(wish: Wish, overlay: str | None, digest: str) -> None:
+    called = Invocation(overlay=overlay, watch=quiet)
+    report = run_flow(wish, Mode.PLAN, called, as_json=False, show=False)
     if report.digest != digest:
         raise PlanMoved(
             f"something moved since that plan: it was {digest}, now it is {report.digest}; look at it again"

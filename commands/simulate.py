@@ -22,7 +22,7 @@ from hopbook.secret import Secret
 from hopbook.site.load import site_of
 from hopbook.site.model import Site
 from tasks import files
-from tasks.verification import written_by_hand
+from tasks.verification import given
 
 PASSWORD_VARIABLE = "HOPBOOK_SIMULATED_PASSWORD"  # noqa: S105 - the name of a variable
 _CALL_SECONDS = 10.0
@@ -53,8 +53,7 @@ def simulate(site: str, wish: Wish) -> int:
         raise InvalidInput(f"--fault: {error}") from error
     password = Secret(os.environ.get(PASSWORD_VARIABLE, "simulated"))
     found = site_of(files.read_site_file(site))
-    world = SimulatedSite(found, asked, password=password)
-    world.written = written_by_hand(found)
+    world = SimulatedSite(found, asked, given(found, icp=True), password=password)
     program = _program(found, wish.vcenter)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -135,6 +134,11 @@ def overlay(served: Served) -> str:
             "password": dict(password),
             "host_keys": {"jump": keys[served.boot], **keys},
             "jump": {"host": LOOPBACK, "port": served.ssh_port},
+        }
+    if served.kubeconfigs:
+        endpoints["kubernetes"] = {
+            name: {"kubeconfig": {"file": str(file)}, "timeout": _CALL_SECONDS}
+            for name, file in served.kubeconfigs.items()
         }
     return str(yaml.dump({"endpoints": endpoints}, Dumper=_Plain, sort_keys=False))
 

@@ -1,15 +1,15 @@
 """`hopbook trace`: where packets go, on the model and with real ones."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from adapters.twin.twin import Observed, Target, Twin
 from commands.output import agreement_text, console, differences_text, print_json, traffic_text
-from commands.runbook import quiet, run_flow
+from commands.runbook import Wish, quiet, run_flow
 from hopbook.errors import InvalidInput
 from hopbook.network.nodes import Network
 from hopbook.site.load import site_of
@@ -45,6 +45,7 @@ class Question:
         what_if: Trace as this runbook would leave the site, and say what changes.
         pictures: A folder for a picture of each traffic.
         on: The model, real packets, or both side by side.
+        parameters: Those of the runbook, or of `what_if`.
     """
 
     runbook: str
@@ -56,6 +57,7 @@ class Question:
     what_if: str = ""
     pictures: Path | None = None
     on: On = On.MODEL
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,8 @@ def _followed(question: Question, runbook: str, *, changed: bool) -> Followed:
         traffics=() if own else question.traffics or tuple(files.traffics()),
         by_hand=True,
     )
-    report = run_flow(runbook, question.site, mode, called, as_json=False, show=False, tolerant=True)
+    wish = Wish(runbook, question.site, question.parameters)
+    report = run_flow(wish, mode, called, as_json=False, show=False, tolerant=True)
     if report.network is None:
         raise InvalidInput(f"runbook {runbook} observed no network")
     results = tuple(report.traffic)

@@ -15,6 +15,7 @@
     ├── Stopped               a run ended before its end
     │   ├── StepNotDone       a step left differences behind
     │   ├── VerdictNotMet     the traffic does not pass as promised
+    │   ├── GateRefused       somebody outside said no; the run was taken back
     │   └── Interrupted       a person asked to stop; resume goes on
     ├── PlanMoved             the plan is no longer the one that was agreed
     ├── InputsChanged         a resume with other inputs than the run began with
@@ -147,6 +148,10 @@ class StepNotDone(Stopped):
 
 class VerdictNotMet(Stopped):
     """The traffic does not pass as the document promises."""
+
+
+class GateRefused(Stopped):
+    """Somebody outside, whose approval a run needs, said no."""
 
 
 class Interrupted(Stopped):

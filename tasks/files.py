@@ -15,12 +15,14 @@ from hopbook.icp.sizes import Catalogue, read_catalogue
 from hopbook.runbook import Runbook, read_runbook
 from hopbook.site.document import Document, read_document
 from hopbook.site.load import read_site_document
+from hopbook.vpn.keys import KeyTable, read_keys
 
 ROOT = Path(__file__).parents[1]
 RUNBOOKS = ROOT / "runbooks"
 SITES = RUNBOOKS / "sites"
 TRAFFIC = RUNBOOKS / "traffic"
 OBSERVED = RUNBOOKS / "observed"
+VPN = RUNBOOKS / "vpn"
 _LARGEST = 10 * 1024 * 1024  # bytes read at most; the reader's own limit is far lower and says so
 
 
@@ -65,6 +67,13 @@ def read_site_file(site: str, overlay: str | None = None) -> Document:
     path = site_path(site)
     over = (_read(Path(overlay)), Path(overlay).name) if overlay else None
     return read_site_document(_read(path), path.name, over)
+
+
+@cache
+def vpn_keys() -> KeyTable:
+    """What strongSwan's chart may be given: `runbooks/vpn/strongswan.yaml`."""
+    path = VPN / "strongswan.yaml"
+    return read_keys(read_document(_read(path), path.name))
 
 
 def runbook(name: str) -> tuple[Runbook, bytes]:

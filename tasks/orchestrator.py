@@ -8,7 +8,10 @@ every step a task run. Result persistence and caching stay off: the journal reme
 
 import sys
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, ParamSpec, TypeVar
+
+from hopbook.errors import Waiting
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,10 +27,29 @@ def flow(*, name: str, flow_run_name: str) -> Callable[[Callable[P, R]], Callabl
 
         wrapped: Any = prefect.flow(
             name=name, flow_run_name=flow_run_name, persist_result=False, validate_parameters=True
-        )(body)
+        )(_waiting_is_said(body))
         return wrapped  # type: ignore[no-any-return] # a Flow is called like its body
 
     return decorate
+
+
+def _waiting_is_said(body: Callable[P, R]) -> Callable[P, R]:
+    """End a flow run that waits in a state of that name, with what it waits for; retrying it goes on.
+
+    A Failed state by its type: suspending would have Prefect ask for the answer, and the journal has it.
+    """
+
+    @wraps(body)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        from prefect.client.schemas.objects import State, StateType  # noqa: PLC0415 - see the module's head
+
+        try:
+            return body(*args, **kwargs)
+        except Waiting as error:
+            state: Any = State(type=StateType.FAILED, name="Waiting", message=str(error))
+            return state  # type: ignore[no-any-return] # Prefect takes it for the flow run's own
+
+    return run
 
 
 def in_flow_run() -> bool:

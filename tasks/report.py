@@ -9,7 +9,9 @@ from typing import Any
 from hopbook.engine.change import Action
 from hopbook.engine.drift import Drift
 from hopbook.engine.events import TrafficVerified
+from hopbook.engine.gates import Gate
 from hopbook.engine.plan import StepPlan, describe, digest
+from hopbook.engine.runs import instance_of
 from hopbook.network.nodes import Network
 from hopbook.trace.text import report, to_json
 from hopbook.trace.verify import Verification
@@ -40,6 +42,26 @@ class StepReport:
             "changes": [describe(change) for change in self.plan.changes],
             "blocked": list(self.plan.blocked),
             "findings": list(self.plan.findings),
+        }
+
+
+@dataclass(slots=True)
+class GateReport:
+    """One gate, and how it stands."""
+
+    gate: Gate
+    status: str = "waiting"  # waiting, approved, refused, planned, not answered
+    words: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """As JSON data."""
+        return {
+            "gate": self.gate.id,
+            "title": self.gate.title,
+            "citation": self.gate.citation,
+            "request": self.gate.request,
+            "status": self.status,
+            "words": self.words,
         }
 
 
@@ -74,19 +96,31 @@ class TrafficResult:
 
 @dataclass(slots=True)
 class RunReport:
-    """A run of a runbook, so far or at its end."""
+    """A run of a runbook, so far or at its end.
+
+    Attributes:
+        undone: The run that took this one back, because somebody outside said no.
+    """
 
     site: str
     runbook: str
     mode: str
     inputs: dict[str, Any]
+    parameters: dict[str, str] = field(default_factory=dict)
     run: str = ""
     status: str = "running"
     reason: str = ""
     steps: list[StepReport] = field(default_factory=list)
+    gates: list[GateReport] = field(default_factory=list)
+    undone: str = ""
     traffic: list[Verification] = field(default_factory=list)
     drift: Drift | None = None
     network: Network | None = None  # over which the traffic was followed
+
+    @property
+    def title(self) -> str:
+        """What ran, where and how, for people."""
+        return f"{instance_of(self.runbook, self.parameters)} on {self.site}, {self.mode}"
 
     @property
     def results(self) -> list[TrafficResult]:
@@ -107,13 +141,14 @@ class RunReport:
     @property
     def digest(self) -> str:
         """What the plan of the whole runbook is."""
-        return digest(self.inputs, self.plans)
+        return digest({**self.inputs, "parameters": self.parameters}, self.plans)
 
     def document(self) -> dict[str, Any]:
         """As JSON data."""
         return {
             "site": self.site,
             "runbook": self.runbook,
+            "parameters": self.parameters,
             "mode": self.mode,
             "run": self.run,
             "status": self.status,
@@ -121,6 +156,8 @@ class RunReport:
             "digest": self.digest,
             "changes": dict(self.changes),
             "steps": [step.document() for step in self.steps],
+            "gates": [gate.document() for gate in self.gates],
+            "undone": self.undone,
             "traffic": [to_json(verification) for verification in self.traffic],
             **({"drift": self.drift.document()} if self.drift else {}),
         }
@@ -141,6 +178,13 @@ def plan_lines(plans: Iterable[StepPlan]) -> Iterable[str]:
                 yield f"              {name}: {_short(before)} → {_short(after)}"
         yield from (f"  ! {reason}" for reason in plan.blocked)
         yield from (f"  ? {finding}" for finding in plan.findings)
+
+
+def gate_lines(gates: Iterable[GateReport]) -> Iterable[str]:
+    """Each gate and its answer, as text."""
+    for item in gates:
+        yield f"{item.gate.title} ({item.gate.citation})"
+        yield f"  ⏸ gate {item.gate.id}: {item.words}"
 
 
 def _short(value: object) -> str:
@@ -167,7 +211,7 @@ def as_markdown(run: RunReport) -> str:
     )
     return "\n".join(
         [
-            f"# {run.runbook} on {run.site}, {run.mode}",
+            f"# {run.title}",
             f"{met} of {len(results)} traffics as promised.",
             "",
             "| | traffic | verdict | cases |",
@@ -177,6 +221,7 @@ def as_markdown(run: RunReport) -> str:
             "## Plan",
             "```",
             *plan_lines(run.plans),
+            *gate_lines(run.gates),
             "```",
             "## Hops",
             "```",

@@ -11,18 +11,21 @@ import json
 import os
 import secrets
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from adapters import wiring
 from adapters.journal import SqlJournal
 from adapters.secrets import Resolver, digest_key
 from adapters.simulated.faults import Faults
+from hopbook.check import problems_of
+from hopbook.engine import gates
 from hopbook.engine.change import Observation, project
 from hopbook.engine.drift import drift
 from hopbook.engine.events import (
@@ -34,26 +37,37 @@ from hopbook.engine.events import (
     RunStarted,
     canonical,
 )
-from hopbook.engine.plan import Step, StepPlan, field_changes
+from hopbook.engine.plan import Step, StepPlan, field_changes, recalled
 from hopbook.engine.runner import Runner
-from hopbook.engine.state import RunState
+from hopbook.engine.state import RunState, RunStatus, instance_of
 from hopbook.engine.writer import Writer
-from hopbook.errors import HopbookError, InputsChanged, Interrupted, InvalidInput, VerdictNotMet
+from hopbook.errors import (
+    GateRefused,
+    HopbookError,
+    InputsChanged,
+    Interrupted,
+    InvalidInput,
+    VerdictNotMet,
+    Waiting,
+)
 from hopbook.network.observed import beside
 from hopbook.resources.base import Key, Resource, SecretRef, from_document
 from hopbook.resources.vsphere import Placement
-from hopbook.site.check import check_site
+from hopbook.runbook import parameters_of
 from hopbook.site.load import site_of, to_document
 from hopbook.site.model import Site
 from hopbook.site.needs import require
 from tasks import files, orchestrator
 from tasks.blocks import prefect_secret
+from tasks.gates import Gatekeeper
 from tasks.modes import Mode
-from tasks.report import RunReport, StepReport, as_markdown
-from tasks.verification import network_of, verify_traffic, written_by_hand
+from tasks.report import GateReport, RunReport, StepReport, as_markdown
+from tasks.taking_back import TakingBack, Undoing
+from tasks.verification import given_part, network_of, verify_traffic, written_by_hand
 
 Watch = Callable[[str, object], None]
 _DIGESTS = ("site-digest", "runbook-digest")
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 def _unwatched(_what: str, _subject: object) -> None:
@@ -72,6 +86,7 @@ class Invocation:
         rebased: The resumed run's inputs changed, and that was agreed.
         stopping: Asked at every safe point.
         traffics: Those to follow, instead of the ones that the runbook promises.
+        answer: What somebody outside says at every gate of a rehearsal.
         by_hand: Believe what was written down of systems that have no provider yet.
         watch: Told of progress.
         report: Filled as the run goes, so that it can be shown however the run ends.
@@ -88,6 +103,7 @@ class Invocation:
     stopping: Callable[[], bool] = lambda: False
     watch: Watch = _unwatched
     traffics: tuple[str, ...] | None = None
+    answer: gates.Rehearsed = gates.Rehearsed.APPROVE
     by_hand: bool = False
     report: list[RunReport] = field(default_factory=list)
 
@@ -106,19 +122,33 @@ def invocation(current: Invocation) -> Iterator[Invocation]:
 
 
 @contextmanager
-def run(runbook: str, site: str, mode: Mode, *, adopt: bool = False) -> Iterator["Steps"]:
+def run(
+    runbook: str, site: str, mode: Mode, *, adopt: bool = False, parameters: Mapping[str, str] = _NONE
+) -> Iterator["Steps"]:
     """Open a run; leaving it ends the run as what happened in it says.
 
+    A parameter that is empty has its default; `Steps.parameters` has the values of all.
+
     Raises:
-        InvalidInput: the site file, its address plan or the runbook; nothing was touched.
+        InvalidInput: the site file, its address plan, the runbook or a parameter; nothing was touched.
         SiteBusy: another runner holds the site.
+        Waiting: a run of the same instance waits at a gate, or this one does by now.
+        GateRefused: somebody outside said no, and what the run did was taken back.
     """
     called = _INVOCATION.get() or Invocation()
     with ExitStack() as stack:
-        steps = _open(stack, called, runbook, site, Mode(mode), adopt=adopt)
+        steps = _open(stack, called, runbook, site, Mode(mode), parameters, adopt=adopt)
         called.report.append(steps.report)
         try:
-            yield steps
+            try:
+                steps.see_that_nobody_refused()
+                yield steps
+            except GateRefused:
+                steps.take_back()
+                raise
+        except Waiting as error:
+            steps.report.status, steps.report.reason = "waiting", str(error)
+            raise
         except Interrupted as error:
             steps.end("interrupted", str(error), RunInterrupted())
             raise
@@ -140,7 +170,7 @@ def read_site(site: str, overlay: str | None, needs: Sequence[str], runbook: str
     """
     document = files.read_site_file(site, overlay)
     found = site_of(document)
-    problems = check_site(found, document)
+    problems = problems_of(found, document, files.vpn_keys())
     if problems:
         raise InvalidInput(*problems)
     require(found, needs, runbook)
@@ -190,18 +220,29 @@ def secret_digester(key: bytes, resolve: Callable[[SecretRef], Any]) -> Callable
 
 
 def _open(
-    stack: ExitStack, called: Invocation, runbook: str, site: str, mode: Mode, *, adopt: bool
+    stack: ExitStack,
+    called: Invocation,
+    runbook: str,
+    site: str,
+    mode: Mode,
+    given: Mapping[str, str],
+    *,
+    adopt: bool,
 ) -> "Steps":
     book, text = files.runbook(runbook)
     icp = files.knowledge(book)
     found = called.site or read_site(site, called.overlay, book.needs, runbook)
+    parameters = parameters_of(book, given, found)
+    instance = instance_of(book.of or runbook, parameters)
     secret = resolver().resolve
 
     def told(_key: Key, text: str) -> None:
         called.watch("said", text)
 
     if mode is Mode.DRY_RUN or (mode is Mode.TRACE and found.endpoints.nsx is None):
-        systems = stack.enter_context(wiring.simulated(found, called.faults, icp, told))
+        systems = stack.enter_context(
+            wiring.simulated(found, called.faults, icp, told, given_part(found, book))
+        )
         journal, key = SqlJournal(":memory:"), secrets.token_bytes(32)
         secret = wiring.any_secret
     else:
@@ -210,7 +251,9 @@ def _open(
     stack.enter_context(journal)
     run_id = called.resume.id if called.resume else orchestrator.flow_run_id() or mint()
     if mode.changes:
-        stack.enter_context(journal.lease(found.site, f"run {run_id} of {runbook} by {actor()}"))
+        stack.enter_context(
+            journal.lease(found.site, f"run {run_id} of {instance_of(runbook, parameters)} by {actor()}")
+        )
     writer = Writer(
         journal=journal,
         stream=found.site,
@@ -224,7 +267,7 @@ def _open(
         providers=systems.providers,
         writer=writer,
         clock=systems.clock,
-        instance=book.of or runbook,
+        instance=instance,
         secret_digest=secret_digester(key, secret),
         adopt=adopt,
         stopping=called.stopping,
@@ -232,11 +275,20 @@ def _open(
     )
     inputs = inputs_of(site, called.overlay, found, text)
     digested = {name: inputs[name] for name in _DIGESTS}
-    report = RunReport(site=found.site, runbook=runbook, mode=mode.value, inputs=digested, run=run_id)
+    report = RunReport(
+        site=found.site,
+        runbook=runbook,
+        mode=mode.value,
+        inputs=digested,
+        parameters=parameters,
+        run=run_id,
+    )
     steps = Steps(
         site=found,
+        parameters=parameters,
         mode=mode,
         runner=runner,
+        gatekeeper=Gatekeeper(mode, runner, systems.world, called.answer, book.patience),
         systems=systems,
         report=report,
         traffics=book.verify if called.traffics is None else called.traffics,
@@ -244,34 +296,48 @@ def _open(
     steps.watch, steps.faults, steps.by_hand = called.watch, called.faults, called.by_hand
     if mode.recorded:
         also = {"adopt": str(adopt).lower(), "of": book.of or ""}
-        _begin(writer, called, mode, runbook, found, {**inputs, **also})
+        _begin(writer, called, report, found, {**inputs, **also})
     return steps
 
 
-def _begin(
-    writer: Writer, called: Invocation, mode: Mode, runbook: str, site: Site, inputs: dict[str, str]
-) -> None:
+def _begin(writer: Writer, called: Invocation, report: RunReport, site: Site, inputs: dict[str, str]) -> None:
     document = canonical(to_document(site))
     before = writer.state.runs.get(writer.run)
     if before is not None:  # resumed, or Prefect runs the same flow run again
-        if called.resume is None and any(before.inputs[name] != inputs[name] for name in _DIGESTS):
+        same = report.parameters == before.started.parameters
+        same = same and all(before.inputs[name] == inputs[name] for name in _DIGESTS)
+        if called.resume is None and not same:
             raise InputsChanged(
                 f"what run {writer.run} began with has changed since; "
                 f"to go on: hopbook resume {writer.run} --rebase"
             )
         writer.append(RunResumed(rebased=called.rebased, site_document=document, inputs=inputs))
         return
+    if report.mode == Mode.APPLY:
+        _nobody_waits(writer, instance_of(inputs["of"] or report.runbook, report.parameters))
     writer.append(
         RunStarted(
-            mode=mode.value,
-            runbook=runbook,
-            parameters={},
+            mode=report.mode,
+            runbook=report.runbook,
+            parameters=dict(report.parameters),
             site_document=document,
             inputs=inputs,
             reason=called.reason,
             ticket=called.ticket,
         )
     )
+
+
+def _nobody_waits(writer: Writer, instance: str) -> None:
+    """See that no earlier apply of the instance stands at a gate: its answer would find another run there."""
+    for run in writer.state.runs.values():
+        gate = run.held_by
+        if gate is not None and (run.instance, run.started.mode) == (instance, Mode.APPLY):
+            how = f"was {gate.words()}" if gate.refused else f"is asked for (hopbook show {run.id})"
+            raise Waiting(
+                f"run {run.id} of {instance} waits: gate {gate.request.gate} {how}; "
+                f"go on with it: hopbook resume {run.id}, or take it back: hopbook undo {run.id}"
+            )
 
 
 @dataclass
@@ -281,22 +347,44 @@ class Steps:
     site: Site
     mode: Mode
     runner: Runner
+    gatekeeper: Gatekeeper
     systems: wiring.Systems
     report: RunReport
     traffics: Sequence[str]
+    parameters: Mapping[str, str] = field(default_factory=dict)
     watch: Watch = _unwatched
     faults: Faults | None = None
     by_hand: bool = False
     _taken: list[Resource] = field(default_factory=list)
+    _looked: list[Key] = field(default_factory=list)
 
-    def take(self, make: Callable[[Site], Step]) -> None:
-        """Take a step: plan it, and where the mode changes anything carry it out.
+    def look(self, *keys: Key) -> Observation:
+        """What is there where the keys are: for a flow whose steps are made from live facts.
+
+        In a plan it is what would be there. It holds all that the provider reads with a key (every node of a
+        cluster), and may hold more. The traffic at the end is followed through what was looked at, too.
+
+        Raises:
+            InvalidInput: the site names no system that has such things.
+            SystemTrouble: a system could not be read.
+        """
+        if unknown := {key.kind for key in keys} - self.runner.traits.keys():
+            systems = " and ".join(sorted({f"`endpoints.{kind.partition('.')[0]}`" for kind in unknown}))
+            message = (
+                f"no system of this run has {', '.join(sorted(unknown))}; expected {systems} in the site file"
+            )
+            raise InvalidInput(message)  # nothing there is something else than nobody asked
+        self._looked += keys
+        return self._as_it_would_be(keys)
+
+    def take(self, wanted: Step | Callable[[Site], Step]) -> None:
+        """Take a step, made or to be made: plan it, and where the mode changes anything carry it out.
 
         Raises:
             StepNotDone: something is left; the journal and the message say what.
             SystemTrouble: a system could not be read.
         """
-        step = make(self.site)
+        step = wanted if isinstance(wanted, Step) else wanted(self.site)
         self._taken += step.resources
         self.watch("step", step)
         if self.faults is not None:
@@ -312,6 +400,49 @@ class Steps:
         entry.status = "completed"
         self.watch("done", entry)
 
+    def gate(self, gate: gates.Gate) -> None:
+        """Go on only with the approval of somebody outside.
+
+        A plan goes on as if it were given, a rehearsal gives its own answer, and whatever only looks takes
+        things as they are.
+
+        Raises:
+            Waiting: there is no answer yet; the request is in the journal and in the message.
+            GateRefused: the answer is no.
+        """
+        entry = GateReport(gate)
+        self.report.gates.append(entry)
+        try:
+            self.gatekeeper.meet(entry)
+        finally:
+            self.watch("gate", entry)
+
+    def see_that_nobody_refused(self) -> None:
+        """A run that was refused is only taken back, however often it is resumed.
+
+        Raises:
+            GateRefused: one of its gates was refused.
+        """
+        run = self.runner.writer.state.runs.get(self.runner.writer.run)
+        if run is not None and run.refusal is not None:
+            raise GateRefused(gates.refused(run.refusal))
+
+    def take_back(self) -> None:
+        """Take back what the run did, in a run of its own; one that was cut off goes on.
+
+        Raises:
+            NotUndoable: something was changed after the run.
+            StepNotDone: something is left.
+        """
+        writer = self.runner.writer
+        undos = (run for run in writer.state.runs.values() if run.started.undoes == writer.run)
+        cut = next((run for run in undos if run.status is not RunStatus.COMPLETED), None)
+        asked = Undoing(run=writer.run, resume=cut, id=cut.id if cut else mint())
+        asked.watch, asked.stopping, asked.reason = self.watch, self.runner.stopping, "it was refused"
+        undo = replace(writer, run=asked.id)  # the same journal and state, another run
+        TakingBack(asked, replace(self.runner, writer=undo, _wanted={})).go()
+        self.report.undone = asked.id if asked.status == "completed" else ""
+
     def _carry_out(self, step: Step) -> StepPlan:
         plan = self.runner.take(step)
         changed = len(plan.changes)
@@ -325,16 +456,16 @@ class Steps:
         self.watch("done", entry)
 
     def observation(self) -> Observation:
-        """What is there; in a plan, what would be there."""
+        """What is there, with what gates granted; in a plan, what would be there."""
         return self._as_it_would_be(self._taken)
 
-    def _as_it_would_be(self, resources: Sequence[Resource]) -> Observation:
+    def _as_it_would_be(self, resources: Sequence[Resource | Key]) -> Observation:
         """What is there; in a plan, what the steps so far would have made of it."""
         seen = self.runner.observe(resources)
-        if self.mode is not Mode.PLAN:
-            return seen
-        changes = [change for plan in self.report.plans for change in plan.changes]
-        return project(seen, changes, self.runner.traits)
+        if self.mode is Mode.PLAN:
+            changes = [change for plan in self.report.plans for change in plan.changes]
+            seen = project(seen, changes, self.runner.traits)
+        return seen.merged(self.gatekeeper.declared())
 
     def verify(self) -> RunReport:
         """Follow the traffic that the runbook promises; the last stage of every runbook.
@@ -360,7 +491,10 @@ class Steps:
             writer.append(DriftFound(differences=[item.document() for item in found.differences]))
 
     def _follow(self) -> None:
-        seen = self.observation()
+        seen = self._as_it_would_be([*self._taken, *self._looked])
+        seen = recalled(seen, self.runner.writer.state.owned)
+        if self.systems.world is not None:
+            seen = beside(seen, self._without_provider(self.systems.world.written))
         if any(key.kind == Placement.kind for key in seen.items):  # where machines are known to run
             seen = beside(seen, self.systems.places())
         if self.by_hand:
@@ -373,10 +507,30 @@ class Steps:
         if self.mode.changes:
             self.runner.writer.append(*(result.event() for result in self.report.results))
 
+    def _without_provider(self, written: Observation) -> Observation:
+        """What only the simulated site can say: no provider of this run reads it."""
+        known = self.runner.traits
+        return Observation(items={key: item for key, item in written.items.items() if key.kind not in known})
+
+    def stand_on(self, runbook: str, make: Callable[["Steps"], None]) -> None:
+        """In a rehearsal, what an earlier runbook makes and this one stands on; else it is there already."""
+        if self.mode is not Mode.DRY_RUN or self.systems.world is None:
+            return
+        unseen = RunReport(site=self.site.site, runbook=runbook, mode=self.mode.value, inputs={})
+        runner = replace(self.runner, instance=runbook, watch=_unwatched, _wanted={})
+        make(
+            replace(self, runner=runner, report=unseen, watch=_unwatched, faults=None, _taken=[], _looked=[])
+        )
+        self.systems.world.lay()
+        self.runner.forget()
+
     def _last_change(self, key: Key, seen: Observation) -> str:
         """Which event of ours last changed an object, or that somebody else did since."""
         state = self.runner.writer.state
         owned, live = state.owned.get(str(key)), seen.get(key)
+        if live is not None and live.declared:
+            gate = gates.granted(state).get(key)
+            return f"run {gate.run} #{gate.position}" if gate is not None else ""
         if owned is None or live is None:
             return ""
         ours = from_document(owned.document)

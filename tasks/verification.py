@@ -10,6 +10,7 @@ from hopbook.network import observed
 from hopbook.network.compile import compile_network
 from hopbook.network.nodes import Network
 from hopbook.resources.base import Key
+from hopbook.runbook import Runbook
 from hopbook.site.model import Site
 from hopbook.trace.control import settled
 from hopbook.trace.probes import Probed, once, probed
@@ -40,6 +41,28 @@ def written_by_hand(site: Site) -> Observation:
         InvalidInput: a file of `runbooks/observed/SITE/` is not right.
     """
     return observed.read(files.observed_documents(site.site), site)
+
+
+def given_part(site: Site, book: Runbook) -> Observation:
+    """What a rehearsal of a runbook starts from beside what IBM Cloud hands over; most need nothing.
+
+    Raises:
+        InvalidInput: a file of `runbooks/observed/SITE/` is not right.
+    """
+    return given(site, icp="icp-network" in book.after) if "iks" in book.needs else Observation()
+
+
+def given(site: Site, *, icp: bool) -> Observation:
+    """What a site has before any cluster is joined, as somebody wrote it down: overlays, machines, clusters.
+
+    Args:
+        site: Whose.
+        icp: With what there is once ICP's network is laid and ICP installed.
+
+    Raises:
+        InvalidInput: a file of `runbooks/observed/SITE/` is not right.
+    """
+    return observed.read(files.observed_documents(site.site), site, {"iks", *(("icp",) if icp else ())})
 
 
 def probe(

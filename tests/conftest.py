@@ -28,6 +28,16 @@ def pytest_configure(config: pytest.Config) -> None:
     }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--live`: real systems take part, too."""
+    parser.addoption("--live", metavar="KUBECONFIG", help="of a cluster to hold to the contract, as well")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the tests of live systems out where there is none."""
+    return True if collection_path.name.endswith("_live.py") and not config.getoption("--live") else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """End a unit test that hangs."""
     for item in items:

@@ -24,7 +24,8 @@ from hopbook.secret import Secret
 
 Query: TypeAlias = Mapping[str, str | int | Sequence[int]]
 
-_XML = "application/xml"
+CLI = "/api/1.0/nsx/cli"
+_XML, _PLAIN = "application/xml", "text/plain"
 _CONNECT_SECONDS = 10.0
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 4.0  # as OpenStack's driver waits between its tries
 _TRIES: Mapping[type[Exception], int] = {Busy: 10, Unreachable: 4}
@@ -156,6 +157,24 @@ class NsxClient:
                 raise errors.garbled(f"{method} {path}", self.address, str(error), changing=True) from error
         return str(location).partition("?")[0].rstrip("/").rpartition("/")[2]
 
+    def say(self, command: str) -> str:
+        """What the central CLI prints for a command that only shows something.
+
+        Raises:
+            SystemTrouble: it refused, or did not answer.
+        """
+        request = self._http.build_request(
+            "POST",
+            CLI,
+            params={"action": "execute"},
+            content=xml.serialize(xml.make("nsxcli", xml.make("command", command))),
+            headers={"Content-Type": _XML, "Accept": _PLAIN},
+        )
+        response = self._again(request, f"central CLI: {command}", (), changing=False)
+        if not response.headers.get("Content-Type", _PLAIN).startswith(_PLAIN):
+            raise errors.garbled(command, self.address, "no plain text", changing=False)
+        return response.text
+
     def version(self) -> tuple[int, ...]:
         """The manager's version, `(6, 4, 4)`; empty where the user may not know it.
 
@@ -177,7 +196,20 @@ class NsxClient:
         timeout: float,
         secrets: Sequence[Secret],
     ) -> httpx.Response:
-        changing = method != "GET"
+        request = self._http.build_request(
+            method,
+            path,
+            params=dict(query),
+            content=None if body is None else xml.serialize(body),
+            headers=None if body is None else {"Content-Type": _XML},
+            timeout=_patience(timeout),
+        )
+        return self._again(request, f"{method} {path}", secrets, changing=method != "GET")
+
+    def _again(
+        self, request: httpx.Request, what: str, secrets: Sequence[Secret], *, changing: bool
+    ) -> httpx.Response:
+        """Send a request, and once more where that may help."""
         tries = _TRIES if changing else _TRIES_OF_A_READ
 
         def worth_it(state: RetryCallState) -> bool:
@@ -191,18 +223,15 @@ class NsxClient:
             sleep=self._sleep,
             reraise=True,
         )
-        request = self._http.build_request(
-            method,
-            path,
-            params=dict(query),
-            content=None if body is None else xml.serialize(body),
-            headers=None if body is None else {"Content-Type": _XML},
-            timeout=_patience(timeout),
-        )
-        return again(self._once, request, f"{method} {path}", secrets)
+        return again(self._once, request, what, secrets, changing)
 
-    def _once(self, request: httpx.Request, what: str, secrets: Sequence[Secret]) -> httpx.Response:
-        changing = request.method != "GET"
+    def _once(
+        self,
+        request: httpx.Request,
+        what: str,
+        secrets: Sequence[Secret],
+        changing: bool,  # noqa: FBT001
+    ) -> httpx.Response:
         try:
             response = self._http.send(request)
         except httpx.TransportError as error:

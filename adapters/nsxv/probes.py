@@ -38,34 +38,10 @@ from hopbook.trace.probes import (
     Sighting,
 )
 
-CLI = "/api/1.0/nsx/cli"
 TRACEFLOW = "/api/2.0/vdn/traceflow"
-_PLAIN = "text/plain"
 _RULE_LINE = "-" * 8
 
 Now = Callable[[], datetime]
-
-
-class CliClient(NsxClient):
-    """A manager that is also asked by its central CLI."""
-
-    def say(self, command: str) -> str:
-        """What the central CLI prints for a command that only shows something.
-
-        Raises:
-            SystemTrouble: it refused, or did not answer.
-        """
-        request = self._http.build_request(
-            "POST",
-            CLI,
-            params={"action": "execute"},
-            content=xml.serialize(xml.make("nsxcli", xml.make("command", command))),
-            headers={"Content-Type": "application/xml", "Accept": _PLAIN},
-        )
-        response = self._once(request, f"central CLI: {command}", ())
-        if not response.headers.get("Content-Type", _PLAIN).startswith(_PLAIN):
-            raise errors.garbled(command, self.address, "no plain text", changing=False)
-        return response.text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +71,7 @@ class CliProber:
     kinds = frozenset({Kind.ROUTES, Kind.NAT, Kind.FIREWALL, Kind.FLOWS})
 
     def __init__(
-        self, client: CliClient, *, site: str, commands: Commands | None = None, now: Now = _now
+        self, client: NsxClient, *, site: str, commands: Commands | None = None, now: Now = _now
     ) -> None:
         self._client = client
         self._markers = Markers(site)

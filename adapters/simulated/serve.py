@@ -1,4 +1,4 @@
-"""The simulated site on loopback: TLS with a throw-away CA for NSX and vCenter, UDP and TCP for DNS, SSH.
+"""The simulated site on loopback: TLS with a throw-away CA for NSX, vCenter and clusters, DNS, SSH.
 
 `hopbook simulate` and the tests of the wire use it, so that an apply against it is an apply over a network,
 and any other client of NSX-V can be pointed at it.
@@ -16,11 +16,14 @@ from pathlib import Path
 import httpx
 
 from adapters.dns.server import DnsServer
-from adapters.nsxv.simulator import NsxManager
+from adapters.kubernetes.exchange import Answer, NoAnswer
+from adapters.kubernetes.simulator import SimulatedCluster
+from adapters.kubernetes.simulator.front import received
 from adapters.simulated.site import SimulatedSite
-from adapters.simulated.trust import LOOPBACK, Issued, issue
+from adapters.simulated.trust import LOOPBACK, Issued, issue, kubeconfig
 from adapters.simulated.vcenter import Coupling, Vcsim, options_of, running
 from hopbook.icp import sizes
+from hopbook.secret import Secret
 
 VCENTER_USER = "administrator@vsphere.local"
 _LARGEST_BODY = 10 * 1024 * 1024
@@ -38,6 +41,7 @@ class Served:
         vcenter: The vCenter; None where it is not served.
         host_keys: The hosts' keys, by the nodes' names, as they are pinned.
         boot: The name of the boot node; empty where the site has no cluster.
+        kubeconfigs: Of each cluster with an API server, by its name: a file for its owner only.
     """
 
     nsx_url: str
@@ -47,6 +51,7 @@ class Served:
     vcenter: Vcsim | None = None
     host_keys: Mapping[str, str] = field(default_factory=dict)
     boot: str = ""
+    kubeconfigs: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +90,12 @@ def serve(
             coupling = Coupling(vcsim, machines)
             machines.hosts.refresh, changed = coupling.refresh, coupling.join
         dns = stack.enter_context(DnsServer(world.dns.answer, port=ports.dns))
-        nsx_port = stack.enter_context(_nsx(world.nsx, ports.nsx, issued, changed))
+        answer = lambda request: world.nsx.handle(request)  # noqa: E731, PLW0108 - who stands on the wire, too
+        nsx_port = stack.enter_context(_https(answer, ports.nsx, issued, changed))
+        kubeconfigs = {
+            name: stack.enter_context(serve_cluster(world.clusters.cluster(name), issued, world.password))
+            for name in world.clusters.names
+        }
         yield Served(
             nsx_url=f"https://{LOOPBACK}:{nsx_port}",
             ca_file=issued.ca_file,
@@ -96,6 +106,7 @@ def serve(
                 name: f"{key.get_name()} {key.get_base64()}" for name, key in world.machines.keys.items()
             },
             boot=sizes.boot_name(world.site.icp) if world.site.icp is not None else "",
+            kubeconfigs=kubeconfigs,
         )
 
 
@@ -104,8 +115,35 @@ def _nothing() -> None:
 
 
 @contextmanager
-def _nsx(manager: NsxManager, port: int, issued: Issued, changed: Callable[[], None]) -> Iterator[int]:
-    server = _Server((LOOPBACK, port), manager, issued.server(), changed)
+def serve_cluster(cluster: SimulatedCluster, issued: Issued, token: Secret) -> Iterator[Path]:
+    """Serve one cluster's API while the context lasts; its kubeconfig lies beside the certificates."""
+    with _https(_answering(cluster), 0, issued, _nothing) as port:
+        yield kubeconfig(issued.ca_file, cluster.name, port, token)
+
+
+def _answering(cluster: SimulatedCluster) -> Callable[[httpx.Request], httpx.Response]:
+    """A cluster, asked by HTTP."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        try:
+            told: Answer = cluster.handle(
+                received(request.method, str(request.url), request.headers, request.content)
+            )
+        except NoAnswer as error:
+            raise httpx.ReadTimeout(str(error), request=request) from error
+        return httpx.Response(told.status, headers=dict(told.headers), content=told.body)
+
+    return answer
+
+
+@contextmanager
+def _https(
+    answer: Callable[[httpx.Request], httpx.Response],
+    port: int,
+    issued: Issued,
+    changed: Callable[[], None],
+) -> Iterator[int]:
+    server = _Server((LOOPBACK, port), answer, issued.server(), changed)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
@@ -136,11 +174,11 @@ class _Server(ThreadingHTTPServer):
     def __init__(
         self,
         address: tuple[str, int],
-        manager: NsxManager,
+        answer: Callable[[httpx.Request], httpx.Response],
         context: ssl.SSLContext,
         changed: Callable[[], None],
     ) -> None:
-        self.manager, self.changed = manager, changed
+        self.answer, self.changed = answer, changed
         self._context = context
         super().__init__(address, _Handler)
 
@@ -172,7 +210,7 @@ class _Handler(BaseHTTPRequestHandler):
             content=self.rfile.read(length),
         )
         try:
-            response = self.server.manager.handle(request)
+            response = self.server.answer(request)
         except httpx.TransportError:  # a lost answer: the client sees the connection end
             self.close_connection = True
             return
@@ -186,7 +224,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(response.content)
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _answer  # noqa: N815 - the names that http.server looks for
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _answer  # noqa: N815 - the names that http.server looks for
 
     def log_message(self, *_: object) -> None:
         """Keep the terminal for what a person wants to see."""

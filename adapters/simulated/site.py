@@ -1,7 +1,8 @@
 """The simulated site: the simulators of one site's systems, coupled into one world.
 
 It starts from the given part of the site file: what IBM Cloud hands over before any runbook ran (transport
-zone, port groups, where appliances can go, the names that resolve). Everything else has to be made by calls.
+zone, port groups, where appliances can go, the names that resolve), and from what is given besides: overlays
+that no runbook lays, machines and clusters. Everything else has to be made by calls.
 
 Where its packets go the tracer says, on the network that the simulators' own state makes. That is not the
 network of whoever asks, so a probe of a simulated site can contradict a model that is wrong.
@@ -22,7 +23,9 @@ from adapters.nsxv.provider import NsxProvider
 from adapters.nsxv.simulator import NsxManager
 from adapters.nsxv.simulator.errors import invalid, not_found
 from adapters.nsxv.simulator.probes import Injected, Seen
+from adapters.simulated.control import ControlPlane, Resolve, by_reference, keyed
 from adapters.simulated.faults import Faults
+from adapters.simulated.given import beyond, lay
 from hopbook.engine.change import Observation, Scope
 from hopbook.network.compile import compile_network
 from hopbook.network.firewall import Filter, Policy
@@ -39,6 +42,7 @@ from hopbook.trace.verdict import Hop, What
 from hopbook.trace.walk import trace
 
 if TYPE_CHECKING:
+    from adapters.simulated.clusters import Clusters
     from adapters.simulated.machines import Machines
 
 _ROUTER_MAC = "02:50:56:56:44:52"  # of every logical router's interfaces
@@ -51,9 +55,23 @@ class SimulatedSite:
 
     Attributes:
         written: What the systems hold that have no simulator yet.
+        resolve: What the secrets are that `written` refers to: a tunnel needs the same key at both ends.
+
+    Args:
+        site: Whose.
+        faults: What should go wrong.
+        given: What is there, and no runbook of ours made it.
+        password: Of every system.
     """
 
-    def __init__(self, site: Site, faults: Faults | None = None, *, password: Secret = PASSWORD) -> None:
+    def __init__(
+        self,
+        site: Site,
+        faults: Faults | None = None,
+        given: Observation | None = None,
+        *,
+        password: Secret = PASSWORD,
+    ) -> None:
         self.site = site
         self.faults = faults or Faults(())
         self.password = password
@@ -62,8 +80,13 @@ class SimulatedSite:
         )
         self.dns = DnsSimulator(names_of(site), self.faults)
         _hand_over(site, self.nsx)
-        self.written = Observation()
+        self._given = given or Observation()
+        self.written = beyond(self._given)
+        self.lay()
+        self.resolve: Resolve = by_reference
         self.nsx.probes.follow = self._follow
+        control = ControlPlane(self.network)
+        self.nsx.control.sessions, self.nsx.control.tunnels = control.sessions, control.tunnels
 
     @cached_property
     def machines(self) -> "Machines":
@@ -81,6 +104,18 @@ class SimulatedSite:
             password=self.password,
         )
 
+    @cached_property
+    def clusters(self) -> "Clusters":
+        """The clusters, with what is written of them, from when somebody asks for one."""
+        from adapters.simulated.clusters import Clusters
+
+        return Clusters(self.site, self.written, self.faults, token=self.password)
+
+    def lay(self) -> None:
+        """Make what is given and is not there yet: at first, and when a runbook made the edge of more."""
+        if self._given.items:
+            lay(self.nsx, self._given, self.password)
+
     def nsx_transport(self) -> httpx.BaseTransport:
         """The manager's wire, without a network."""
         return httpx.MockTransport(self.nsx.handle)
@@ -91,7 +126,15 @@ class SimulatedSite:
         with NsxClient("https://nsx.simulated", USERNAME, self.password, transport=transport) as client:
             provider = NsxProvider(client, site=self.site.site, resolve=lambda _: self.password)
             seen = provider.observe(Scope(frozenset(_keys(self.site))))
-        return settled(compile_network(self.site, beside(seen, self.written)))
+        everything = beside(seen, self._others())
+        return settled(compile_network(self.site, keyed(everything, self.nsx.keys, self.resolve)))
+
+    def _others(self) -> Observation:
+        """What the other systems hold; a cluster that nobody asked for yet is as it is written."""
+        clusters = self.__dict__.get("clusters")
+        if clusters is None or not clusters.asked:
+            return self.written
+        return beside(clusters.observation(), clusters.beyond(self.written))
 
     def vnic(self, machine: str, _packet: Packet | None = None) -> Vnic:
         """The vNIC of a VM, as a vCenter would have it: the same for the same name."""
@@ -118,9 +161,16 @@ class SimulatedSite:
 def names_of(site: Site) -> dict[str, tuple[IPv4Address, ...]]:
     """Every DNS name that the site declares, and the addresses that it should lead to."""
     names: dict[str, tuple[IPv4Address, ...]] = {item.host: (item.address,) for item in site.externals}
+    stands_for = {
+        item.workload: item.address
+        for cluster in site.iks
+        if cluster.join is not None
+        for item in cluster.join.published
+    }
     for workload in site.workloads:
-        if workload.host and workload.address:
-            names[workload.host] = (workload.address,)
+        address = stands_for.get(workload.name, workload.address)
+        if workload.host and address:
+            names[workload.host] = (address,)
     if site.icp is not None:
         published, public = site.icp.published, site.icp.public
         if published.master_name:

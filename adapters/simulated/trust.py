@@ -1,7 +1,9 @@
 """Whom the clients of a simulated site on loopback have to trust."""
 
+import base64
 import datetime as dt
 import ipaddress
+import json
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from hopbook.secret import Secret
 
 LOOPBACK = "127.0.0.1"
 _LIFE = dt.timedelta(days=7)
@@ -76,6 +80,31 @@ def issue(folder: Path) -> Issued:
         + certificate.public_bytes(serialization.Encoding.PEM)
     )
     return Issued(ca_file, server_file)
+
+
+def kubeconfig(ca_file: Path, cluster: str, port: int, token: Secret) -> Path:
+    """How a client finds and trusts an API server on loopback, in a file beside its CA.
+
+    The token stands in it, so only its owner may read the file.
+    """
+    ca = base64.b64encode(ca_file.read_bytes()).decode()
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [
+            {
+                "name": cluster,
+                "cluster": {"server": f"https://{LOOPBACK}:{port}", "certificate-authority-data": ca},
+            }
+        ],
+        "users": [{"name": cluster, "user": {"token": token.reveal()}}],
+        "contexts": [{"name": cluster, "context": {"cluster": cluster, "user": cluster}}],
+        "current-context": cluster,
+    }
+    file = ca_file.parent / f"kubeconfig-{cluster}"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(document))  # which is YAML
+    return file
 
 
 def _name(text: str) -> x509.Name:

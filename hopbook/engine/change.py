@@ -72,6 +72,7 @@ class Observed:
         unreadable: Fields that the system does not show (a masked password).
         handle: The vendor's id; for messages and the provider, never for plans.
         copies: How many objects carry this one's marker; more than 1 is a finding.
+        declared: No system shows it: somebody outside said that it is so.
     """
 
     resource: Resource
@@ -81,6 +82,7 @@ class Observed:
     unreadable: frozenset[str] = frozenset()
     handle: str = ""
     copies: int = 1
+    declared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

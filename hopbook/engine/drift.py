@@ -22,7 +22,7 @@ class Cause(StrEnum):
 
     LIVE = "changed, and no run of ours did it"
     GONE = "deleted, and no run of ours did it"
-    DECLARED = "the site file or runbook changed since it was applied"
+    DECLARED = "the site file, the runbook or what its steps are made from changed since it was applied"
     NEVER = "never applied by a run of ours"
 
 

@@ -194,6 +194,41 @@ class StepFailed(Event):
 
 @_known
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GateRequested(Event):
+    """Somebody outside was asked for something, and the run waits until they answer.
+
+    `patience` is how many days an answer may take until it is late; 0 says nothing about that. `grants` are
+    the resources that an approval brings and that no system shows.
+    """
+
+    kind: ClassVar[str] = "gate.requested.v1"
+
+    gate: str
+    title: str
+    citation: str
+    request: str
+    approvers: list[str] = field(default_factory=list)
+    grants: list[Document] = field(default_factory=list)
+    patience: float = 0.0
+
+
+@_known
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateAnswered(Event):
+    """They answered `approve` or `refuse`. `by` is whose answer it is, not who wrote it down."""
+
+    kind: ClassVar[str] = "gate.answered.v1"
+
+    gate: str
+    answer: str
+    by: str
+    evidence: str = ""
+    ticket: str = ""
+    note: str = ""
+
+
+@_known
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrafficVerified(Event):
     """A promised traffic was followed: how it ended, and whether that is what was promised."""
 

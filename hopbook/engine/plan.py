@@ -24,6 +24,7 @@ class Step:
     Attributes:
         keeps: What it does not want, but leaves as it is where an earlier run of it made it: another step
             is to give it up.
+        tells: By the name of a field, what a person should know where it is about to change.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Step:
     citation: str
     resources: tuple[Resource, ...]
     keeps: frozenset[Key] = frozenset()
+    tells: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +115,14 @@ def diff(step: Step, observation: Observation, known: Known, traits: Traits, ins
         step=step,
         changes=tuple(changes),
         blocked=tuple(why for change in changes for why in _blocked(change, observation, traits)),
-        findings=tuple(findings(resources, changes, observation, known.owned, traits)),
+        findings=(*findings(resources, changes, observation, known.owned, traits), *_told(step, changes)),
     )
+
+
+def _told(step: Step, changes: Iterable[Change]) -> list[str]:
+    """What the step tells of fields of things that are there already."""
+    moved = {item.field for change in changes if change.action is Action.UPDATE for item in change.fields}
+    return [text for name, text in step.tells.items() if name in moved]
 
 
 def resolve(resource: Resource, observation: Observation) -> Resource:
@@ -224,6 +232,15 @@ def _ours_to_replace(resource: Resource, known: Known, trait: KindTraits, found:
 def remembered(found: Observed, owned: Owned | None) -> Resource:
     """An object as it is; what cannot be read of it, or is no difference, as we last applied it."""
     return as_applied(found, from_document(owned.document) if owned else None)
+
+
+def recalled(observation: Observation, owned: Mapping[str, Owned]) -> Observation:
+    """The observation with what cannot be read of our objects as we last applied it."""
+    items = {
+        key: replace(found, resource=remembered(found, owned.get(str(key)))) if found.unreadable else found
+        for key, found in observation.items.items()
+    }
+    return replace(observation, items=items)
 
 
 def as_applied(found: Observed, applied: Resource | None) -> Resource:

@@ -25,11 +25,11 @@ class Reading:
         """Collect the traits of all providers."""
         self.traits = {kind: trait for provider in self.providers for kind, trait in provider.kinds.items()}
 
-    def observe(self, resources: Iterable[Resource]) -> Observation:
+    def observe(self, resources: Iterable[Resource | Key]) -> Observation:
         """What is there in the lanes of the resources, and in every lane that was read and still serves.
 
-        Where a value of a resource is known only later, what it is a value of is read, too. Kinds that no
-        provider knows are left out.
+        A key alone is read with whatever its provider reads it by. Where a value of a resource is known only
+        later, what it is a value of is read, too. Kinds that no provider knows are left out.
         """
         oldest = self.clock.now() - _AGE
         self._seen = {lane: seen for lane, seen in self._seen.items() if seen[0] >= oldest}
@@ -48,9 +48,12 @@ class Reading:
         """Something may have changed: the next observation reads everything again."""
         self._seen.clear()
 
-    def _places(self, resources: Iterable[Resource]) -> Iterator[tuple[Key, str]]:
+    def _places(self, resources: Iterable[Resource | Key]) -> Iterator[tuple[Key, str]]:
         """Where to read: keys, each with its lane, or itself where that is all that is read of the lane."""
         for resource in resources:
+            if isinstance(resource, Key):
+                yield resource, str(resource)
+                continue
             trait = self.traits.get(resource.kind)
             if trait is not None:
                 yield resource.key, str(resource.key) if trait.by_key else trait.lane(resource)

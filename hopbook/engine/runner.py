@@ -99,7 +99,7 @@ class Runner:
 
     # -- reading ------------------------------------------------------------------------------------
 
-    def observe(self, resources: Iterable[Resource]) -> Observation:
+    def observe(self, resources: Iterable[Resource | Key]) -> Observation:
         """What is there in the lanes of the resources, and in every lane read since our last change."""
         return self._reading.observe(resources)
 

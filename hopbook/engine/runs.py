@@ -5,13 +5,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from hopbook.engine.events import ChangeIntended, Document, RunStarted, TrafficVerified
+from hopbook.engine.events import (
+    ChangeIntended,
+    Document,
+    GateAnswered,
+    GateRequested,
+    RunStarted,
+    TrafficVerified,
+)
 
 
 class RunStatus(StrEnum):
     """Where a run stands, as far as the journal knows."""
 
     RUNNING = "running"
+    WAITING = "waiting"  # for somebody outside; no process need be there
     COMPLETED = "completed"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
@@ -84,6 +92,57 @@ class StepState:
 
 
 @dataclass(slots=True)
+class GateState:
+    """What a run asked of somebody outside, and their answer.
+
+    Attributes:
+        position: Where the answer stands in the journal.
+        actor: Who wrote the answer down.
+    """
+
+    request: GateRequested
+    run: str
+    asked: datetime
+    answer: GateAnswered | None = None
+    answered: datetime | None = None
+    position: int = 0
+    actor: str = ""
+
+    @property
+    def approved(self) -> bool:
+        """Whether they said yes."""
+        return self.answer is not None and self.answer.answer == "approve"
+
+    @property
+    def refused(self) -> bool:
+        """Whether they answered anything else."""
+        return self.answer is not None and not self.approved
+
+    @property
+    def due(self) -> datetime | None:
+        """When an answer begins to be late."""
+        return self.asked + timedelta(days=self.request.patience) if self.request.patience else None
+
+    def overdue(self, now: datetime) -> bool:
+        """Whether no answer came in time."""
+        return self.due is not None and (self.answered or now) > self.due
+
+    def words(self) -> str:
+        """The answer, for people; empty if there is none.
+
+        Nothing proves the name in it, so it says that, too.
+        """
+        if self.answer is None or self.answered is None:
+            return ""
+        said, when = self.answer, _utc(self.answered)
+        late = f", late: it was due {_utc(self.due)}" if self.due and self.overdue(self.answered) else ""
+        told = [f"{name} {text}" for name in ("evidence", "ticket", "note") if (text := getattr(said, name))]
+        verb = "approved" if self.approved else "refused"
+        head = f"{verb} by {said.by} (as {self.actor} wrote down; not signed) on {when}{late}"
+        return "; ".join((head, *told))
+
+
+@dataclass(slots=True)
 class RunState:
     """One run."""
 
@@ -101,6 +160,17 @@ class RunState:
     steps: dict[str, StepState] = field(default_factory=dict)
     traffic: dict[str, TrafficVerified] = field(default_factory=dict)
     drift: list[Document] = field(default_factory=list)
+    gates: dict[str, GateState] = field(default_factory=dict)
+
+    @property
+    def held_by(self) -> GateState | None:
+        """The gate that keeps a run that did not end from going on: not answered, or refused."""
+        return next((gate for gate in self.gates.values() if not self.ended and not gate.approved), None)
+
+    @property
+    def refusal(self) -> GateState | None:
+        """The gate that was refused: such a run is taken back."""
+        return next((gate for gate in self.gates.values() if gate.refused), None)
 
     @property
     def instance(self) -> str:
@@ -131,7 +201,9 @@ class Owned:
 
 
 def instance_of(runbook: str, parameters: Document) -> str:
-    """`icp-network`, or `iks-vpn[cluster=iks-a]`."""
-    if not parameters:
-        return runbook
-    return f"{runbook}[{','.join(f'{key}={value}' for key, value in sorted(parameters.items()))}]"
+    """`icp-network`, or `iks-vpn cluster=iks-a`."""
+    return " ".join((runbook, *(f"{key}={value}" for key, value in sorted(parameters.items()))))
+
+
+def _utc(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"

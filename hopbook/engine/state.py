@@ -19,6 +19,8 @@ from hopbook.engine.events import (
     ChangeSubmitted,
     DriftFound,
     Event,
+    GateAnswered,
+    GateRequested,
     Recorded,
     RunCompleted,
     RunFailed,
@@ -33,6 +35,7 @@ from hopbook.engine.events import (
 from hopbook.engine.runs import (
     ChangeState,
     ChangeStatus,
+    GateState,
     Life,
     Owned,
     RunState,
@@ -64,6 +67,7 @@ class SiteState:
         before: By change, who owned its object just before: what an undo goes back to.
         last: By key, the last change that took effect.
         doubted: The changes in doubt, oldest first (a dict serves as an ordered set).
+        approved: By instance and gate, the approval that stands: the last one of a run not taken back.
     """
 
     position: int = 0
@@ -73,6 +77,7 @@ class SiteState:
     before: dict[str, Owned | None] = field(default_factory=dict)
     last: dict[str, ChangeState] = field(default_factory=dict)
     doubted: dict[str, None] = field(default_factory=dict)
+    approved: dict[tuple[str, str], GateState] = field(default_factory=dict)
 
     def doubts(self) -> Iterator[ChangeState]:
         """Every change that is in doubt, oldest first."""
@@ -132,7 +137,8 @@ def _started(state: SiteState, recorded: Recorded, event: RunStarted) -> None:
 
 def _resumed(state: SiteState, recorded: Recorded, event: RunResumed) -> None:
     run = state.runs[recorded.run]
-    run.status, run.ended, run.reason = RunStatus.RUNNING, None, ""
+    waits = any(gate.answer is None for gate in run.gates.values())
+    run.status, run.ended, run.reason = RunStatus.WAITING if waits else RunStatus.RUNNING, None, ""
     run.resumed += 1
     run.life = Life(recorded.time)
     run.site_document, run.inputs = event.site_document, event.inputs
@@ -266,6 +272,21 @@ def _step_failed(state: SiteState, recorded: Recorded, event: StepFailed) -> Non
     step.status, step.reason = "failed", event.reason
 
 
+def _gate_requested(state: SiteState, recorded: Recorded, event: GateRequested) -> None:
+    run = state.runs[recorded.run]
+    run.gates[event.gate] = GateState(request=event, run=run.id, asked=recorded.time)
+    run.status = RunStatus.WAITING
+
+
+def _gate_answered(state: SiteState, recorded: Recorded, event: GateAnswered) -> None:
+    run = state.runs[recorded.run]
+    gate = run.gates[event.gate]
+    gate.answer, gate.answered = event, recorded.time
+    gate.position, gate.actor = recorded.position, recorded.actor
+    if gate.approved:
+        state.approved[run.instance, event.gate] = gate
+
+
 def _verified(state: SiteState, recorded: Recorded, event: TrafficVerified) -> None:
     state.runs[recorded.run].traffic[event.traffic] = event
 
@@ -278,6 +299,8 @@ def _ended(status: RunStatus) -> Callable[[SiteState, Recorded, Any], None]:
     def end(state: SiteState, recorded: Recorded, event: Any) -> None:
         run = state.runs[recorded.run]
         run.status, run.ended, run.reason = status, recorded.time, getattr(event, "reason", "")
+        if status is RunStatus.COMPLETED and (undone := run.started.undoes):
+            state.approved = {key: gate for key, gate in state.approved.items() if gate.run != undone}
 
     return end
 
@@ -293,6 +316,8 @@ _HANDLERS: dict[type[Event], Callable[[SiteState, Recorded, Any], None]] = {
     ChangeApplied: _applied,
     StepCompleted: _step_completed,
     StepFailed: _step_failed,
+    GateRequested: _gate_requested,
+    GateAnswered: _gate_answered,
     TrafficVerified: _verified,
     DriftFound: _drift,
     RunCompleted: _ended(RunStatus.COMPLETED),

@@ -13,6 +13,7 @@ included. Whether the router on that way knows the prefix is another question, a
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from ipaddress import IPv4Network
 from typing import NamedTuple
 
@@ -29,6 +30,14 @@ Reaches = Callable[[Node, Peer], str]
 _NOTE = "BGP neighbour "  # begins each of our lines among a node's inactive routes
 
 
+class Cause(StrEnum):
+    """What sort of reason keeps a session down."""
+
+    UNREACHABLE = "no answer comes"
+    REFUSED = "one of the two does not open it"
+    DISAGREEMENT = "the two want different things"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionState:
     """A session as one of its ends sees it.
@@ -39,6 +48,7 @@ class SessionState:
         other: Name of the node at the other end; empty where there is none.
         internal: Both ends have the same AS number.
         why: Why it is down; empty: it is up.
+        cause: Of which sort that reason is; None: it is up.
     """
 
     node: str
@@ -46,6 +56,7 @@ class SessionState:
     other: str = ""
     internal: bool = False
     why: str = ""
+    cause: Cause | None = None
 
     @property
     def up(self) -> bool:
@@ -119,13 +130,19 @@ class _End:
     far: _Side | None
     other: str
     why: str
+    cause: Cause | None
 
     @property
     def state(self) -> SessionState:
         """What is reported of it."""
         internal = self.far is not None and self.far.speaker.asn == self.near.speaker.asn
         return SessionState(
-            node=self.near.node.name, peer=self.near.peer, other=self.other, internal=internal, why=self.why
+            node=self.near.node.name,
+            peer=self.near.peer,
+            other=self.other,
+            internal=internal,
+            why=self.why,
+            cause=self.cause,
         )
 
 
@@ -156,12 +173,15 @@ def _end(near: _Side, owners: list[Node], ask: Callable[[_Side], str]) -> _End:
         who = " and ".join(sorted(owner.name for owner in there))
         address = ip(near.peer.address)
         why = f"{who} have the same address {address}" if there else f"nobody has the address {address}"
-        return _End(near, None, "", why)
+        return _End(near, None, "", why, Cause.UNREACHABLE)
     (other,) = there
     far, why = _answering(near, other)
-    if far is not None:
-        why = why or _disagreement(near, far) or ask(near) or ask(far)
-    return _End(near, far, other.name, why)
+    if far is None:
+        return _End(near, None, other.name, why, Cause.REFUSED)
+    if not why and (why := _disagreement(near, far)):
+        return _End(near, far, other.name, why, Cause.DISAGREEMENT)
+    why = why or ask(near) or ask(far)
+    return _End(near, far, other.name, why, Cause.UNREACHABLE if why else None)
 
 
 def _answering(near: _Side, other: Node) -> tuple[_Side | None, str]:

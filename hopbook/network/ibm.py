@@ -6,7 +6,7 @@ VLAN of the first of them is how IBM Cloud gives it to a cluster.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 
 from hopbook.network import naming
 from hopbook.network.bgp import Peer, Permission, PrefixRule, Speaker
@@ -17,6 +17,7 @@ from hopbook.network.nsxv import Source
 from hopbook.network.routes import Origin, Route, RouteTable
 from hopbook.resources import ibm, kubernetes
 from hopbook.site.model import NextHop, Site
+from hopbook.steps.naming import ibm_router
 
 
 def joined(nodes: Iterable[Node], site: Site, source: Source) -> list[Node]:
@@ -56,7 +57,7 @@ def _sides(site: Site, cluster: Cluster) -> Iterator[_Side]:
                 role="workers",
                 segment=card.network or cluster.vlans[side],
                 fact=_fact_of(cluster, node, subnet),
-                addresses=(int(_gateway(subnet)),),
+                addresses=(int(ibm_router(subnet)),),
                 prefix=subnet,
                 mtu=1500 if side == "public" else 9000,
             )
@@ -104,36 +105,38 @@ def _with_routes(node: Node, routes: Iterable[Route]) -> Node:
 
 
 def _peering(node: Node, source: Source) -> Node:
-    """An IBM router as a BGP speaker, once that was agreed (S15)."""
-    for peering in source.all(ibm.BgpPeering):
-        if peering.router == node.name:
-            return replace(node, speaker=_ibm_speaker(node, peering, source.fact(peering.key)))
-    return node
+    """An IBM router as a BGP speaker, once that was agreed (S15): one, whoever asked for neighbours."""
+    agreed = [peering for peering in source.all(ibm.BgpPeering) if peering.router == node.name]
+    if not agreed:
+        return node
+    peers = {peer.address: peer for peering in agreed for peer in _peers(node, peering, source)}
+    speaker = Speaker(
+        asn=agreed[0].asn,
+        router_id=min((peer.local for peer in peers.values()), default=0),
+        fact=source.fact(agreed[0].key),
+        peers=tuple(peers.values()),
+        announces=tuple(dict.fromkeys(prefix for peering in agreed for prefix in peering.announces)),
+    )
+    return replace(node, speaker=speaker)
 
 
-def _ibm_speaker(node: Node, peering: ibm.BgpPeering, fact: Fact) -> Speaker:
+def _peers(node: Node, peering: ibm.BgpPeering, source: Source) -> Iterator[Peer]:
     # 0.0.0.0/0 among what it refuses is the default route, not everything
     refused = [
         PrefixRule(Permission.DENY, prefix, le=32 if prefix.prefixlen else None) for prefix in peering.refuses
     ]
     taken = (*refused, PrefixRule(Permission.PERMIT, EVERYWHERE, ge=0, le=32))
-    peers = [
-        Peer(
-            name=str(neighbour.address),
-            local=item.addresses[0],
-            address=int(neighbour.address),
-            asn=neighbour.asn,
-            fact=fact,
-            imports=taken,
-        )
-        for neighbour in peering.neighbours
-        for item in node.interfaces.values()
-        if item.prefix is not None and item.addresses and neighbour.address in item.prefix
-    ]
-    router_id = min((peer.local for peer in peers), default=0)
-    return Speaker(
-        asn=peering.asn, router_id=router_id, fact=fact, peers=tuple(peers), announces=peering.announces
-    )
+    for neighbour in peering.neighbours:
+        for item in node.interfaces.values():
+            if item.prefix is not None and item.addresses and neighbour.address in item.prefix:
+                yield Peer(
+                    name=str(neighbour.address),
+                    local=item.addresses[0],
+                    address=int(neighbour.address),
+                    asn=neighbour.asn,
+                    fact=source.fact(peering.key),
+                    imports=taken,
+                )
 
 
 def _appliance(site: Site, cluster: Cluster) -> Iterator[Node]:
@@ -153,7 +156,7 @@ def _appliance(site: Site, cluster: Cluster) -> Iterator[Node]:
         prefix=workers,
     )
     hops = {network.subnet: overlay.edge.private for network in overlay.networks}
-    hops[EVERYWHERE] = _gateway(workers)
+    hops[EVERYWHERE] = ibm_router(workers)
     ways = (
         Route(
             prefix=prefix,
@@ -171,8 +174,3 @@ def _appliance(site: Site, cluster: Cluster) -> Iterator[Node]:
         interfaces={"private": private},
         routes=RouteTable((Route(prefix=workers, interface="private", fact=fact), *ways)),
     )
-
-
-def _gateway(subnet: IPv4Network) -> IPv4Address:
-    """IBM's router has the first host address of a subnet."""
-    return IPv4Address(int(subnet.network_address) + 1)

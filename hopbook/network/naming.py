@@ -2,6 +2,9 @@
 
 from ipaddress import IPv4Address
 
+from hopbook.steps import naming as live
+
+ICP = live.ICP
 FCR = "FCR"
 BCR = "BCR"
 INTERNET = "internet"
@@ -15,7 +18,6 @@ BACKBONE = "internet backbone"
 INTERNET_HOSTS = "internet hosts"
 PRIVATE = "IBM Cloud private network"
 
-ICP = "icp"  # the cluster of ICP, beside those of IKS, which the site names
 
 # Addresses that RFC 5737 keeps for documents stand for those that nobody knows: anybody's on the internet,
 # and the web proxy's towards it

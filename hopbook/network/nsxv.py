@@ -9,6 +9,7 @@ possible, so its end asks for nothing; whether packets pass is found by followin
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 from hopbook.engine.change import Observation, Observed
@@ -22,6 +23,7 @@ from hopbook.network.routes import Origin, Route, RouteTable
 from hopbook.resources import nsxv
 from hopbook.resources.base import Key, Resource
 from hopbook.resources.nsxv import FirewallAction, NatAction
+from hopbook.vpn.proposals import Proposals
 
 Events = Callable[[Key], str]
 _R = TypeVar("_R", bound=Resource)
@@ -50,10 +52,28 @@ class Source:
     roles: Mapping[str, str] = field(default_factory=dict)
 
     def fact(self, key: Key) -> Fact:
-        """How an observed resource is known."""
+        """How a resource of the observation is known."""
         event = self.events(key) if self.events is not None else ""
         system = key.kind.partition(".")[0]
-        return Fact(how=How.OBSERVED, source=system, key=key, event=event, when=self.when)
+        seen = self.observation.get(key)
+        how = How.DECLARED if seen is not None and seen.declared else How.OBSERVED
+        return Fact(how=how, source=system, key=key, event=event, when=self.when)
+
+    @cached_property
+    def switches(self) -> Mapping[Key, str]:
+        """Logical switches by key, each with its segment's name: its own, also where nobody of ours made it.
+
+        Of several with one name ours has it, else the first; the others are called by their keys.
+        """
+        found = {
+            key: item.resource.switch
+            for key, item in self.observation.items.items()
+            if isinstance(item.resource, nsxv.LogicalSwitch)
+        }
+        holders: dict[str, Key] = {}
+        for key, name in sorted(found.items(), key=lambda each: each[0].name != each[1]):
+            holders.setdefault(name, key)
+        return {key: name if holders[name] == key else key.name for key, name in found.items()}
 
     def all(self, kind: type[_R]) -> Iterator[_R]:
         """The resources of a kind."""
@@ -89,11 +109,10 @@ class Source:
 
 def segments(source: Source) -> Iterator[Segment]:
     """Every logical switch."""
-    for key, observed in source.observation.items.items():
-        if isinstance(observed.resource, nsxv.LogicalSwitch):
-            yield Segment(
-                name=key.name, medium=Medium.VXLAN, fact=source.fact(key), carries=_UNDERLAY, overhead=_VXLAN
-            )
+    for key, name in source.switches.items():
+        yield Segment(
+            name=name, medium=Medium.VXLAN, fact=source.fact(key), carries=_UNDERLAY, overhead=_VXLAN
+        )
 
 
 def node(source: Source, key: Key) -> Node | None:
@@ -133,7 +152,7 @@ def _interfaces(source: Source, owner: Key) -> Iterator[Interface]:
         on = item.network
         if not item.connected or (isinstance(on, Key) and source.observation.get(on) is None):
             continue
-        segment = on.name if isinstance(on, Key) else on
+        segment = source.switches.get(on, on.name) if isinstance(on, Key) else on
         side = "external" if item.type is nsxv.InterfaceType.UPLINK else "internal"
         yield Interface(
             name=item.label,
@@ -274,28 +293,14 @@ def prefix_list(filters: Iterable[nsxv.PrefixFilter]) -> PrefixList:
     return tuple(PrefixRule(Permission(item.action), item.network, item.ge, item.le) for item in filters)
 
 
-_ENCRYPTION = {
-    nsxv.IpsecEncryption.AES: "aes128",
-    nsxv.IpsecEncryption.AES256: "aes256",
-    nsxv.IpsecEncryption.TRIPLE_DES: "3des",
-    nsxv.IpsecEncryption.AES_GCM: "aes128gcm16",
-}
-_DIGEST = {nsxv.IpsecDigest.SHA1: "sha1", nsxv.IpsecDigest.SHA256: "sha256"}
-_GROUP = {
-    nsxv.DhGroup.DH2: "modp1024",
-    nsxv.DhGroup.DH5: "modp1536",
-    nsxv.DhGroup.DH14: "modp2048",
-    nsxv.DhGroup.DH15: "modp3072",
-    nsxv.DhGroup.DH16: "modp4096",
-}
-
-
 def _ipsec(source: Source, owner: Key) -> Iterator[Ipsec]:
+    """Its tunnels; where the VPN is off they are only configuration."""
+    if any(not setting.enabled for setting, _ in source.of(owner, nsxv.Ipsec)):
+        return
     for site, _ in source.of(owner, nsxv.IpsecSite):
         if not site.enabled:
             continue
-        both = f"{_ENCRYPTION[site.encryption]}-{_DIGEST[site.digest]}"
-        group = _GROUP[site.dh_group]
+        proposals = Proposals(site.encryption, site.digest, site.dh_group, site.pfs)
         yield Ipsec(
             name=site.site,
             local=int(site.local),
@@ -306,8 +311,8 @@ def _ipsec(source: Source, owner: Key) -> Iterator[Ipsec]:
             beyond=site.peer_subnets,
             secret=str(site.psk),
             fact=source.fact(site.key),
-            ike=f"{both}-{group}",
-            esp=f"{both}-{group}" if site.pfs else both,
+            ike=proposals.ike,
+            esp=proposals.esp,
             initiates=not site.responds_only and site.peer is not None,
         )
 
@@ -317,7 +322,7 @@ def vnic_firewalls(nodes: Iterable[Node], source: Source) -> list[Node]:
     rules = sorted(source.all(nsxv.DistributedRule), key=lambda rule: rule.rank)
     if not rules:
         return list(nodes)
-    vxlans = {key.name for key in source.observation.items if key.kind == nsxv.LogicalSwitch.kind}
+    vxlans = set(source.switches.values())
     return [
         replace(node, vnic=_distributed(rules, node.name, source))
         if isinstance(node, Host) and any(item.segment in vxlans for item in node.interfaces.values())

@@ -13,7 +13,7 @@ file without it says. Rules of an edge stand in the order of the files and of th
 """
 
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import GenericAlias, ModuleType
 from typing import Annotated, Any
@@ -42,6 +42,7 @@ def _join(name: str, wanted: object) -> Callable[[Site], bool]:
 
 CONDITIONS: Mapping[str, Callable[[Site], bool]] = {
     "icp": lambda site: site.icp is not None,
+    "icp.vpns": lambda site: site.icp is not None and bool(site.icp.vpns),
     "iks": lambda site: bool(site.iks),
     **{f"iks.join={how}": _join("how", how) for how in Join},
     **{f"iks.next-hop={hop}": _join("next_hop", hop) for hop in NextHop},
@@ -59,12 +60,13 @@ def _kinds() -> Iterator[tuple[str, type[Resource]]]:
 KINDS: Mapping[str, type[Resource]] = dict(_kinds())
 
 
-def read(documents: Iterable[Document], site: Site) -> Observation:
+def read(documents: Iterable[Document], site: Site, on: Container[str] = CONDITIONS) -> Observation:
     """What the files of a site say together.
 
     Args:
         documents: The files in their order.
         site: Whose they are; it decides which of the files hold.
+        on: A file with another condition than these is left out.
 
     Raises:
         InvalidInput: With every problem of the files, each at its file and line.
@@ -76,7 +78,7 @@ def read(documents: Iterable[Document], site: Site) -> Observation:
             files.append(_file(document))
         except InvalidInput as error:
             problems += error.problems
-    holding = [file for file in files if all(CONDITIONS[name](site) for name in file.when)]
+    holding = [file for file in files if all(name in on and CONDITIONS[name](site) for name in file.when)]
     entries: dict[Key, _Entry] = {}
     for file in sorted(holding, key=lambda file: bool(file.when)):
         problems += _entered(file, entries)

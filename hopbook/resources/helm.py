@@ -3,10 +3,25 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, ClassVar
 
 from hopbook.resources.base import SecretRef, known
 from hopbook.resources.kubernetes import InCluster
+
+
+class Status(StrEnum):
+    """Helm's own words for how a release is."""
+
+    DEPLOYED = "deployed"
+    FAILED = "failed"
+    PENDING_INSTALL = "pending-install"
+    PENDING_UPGRADE = "pending-upgrade"
+    PENDING_ROLLBACK = "pending-rollback"
+    UNINSTALLING = "uninstalling"
+    UNINSTALLED = "uninstalled"
+    SUPERSEDED = "superseded"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -31,6 +46,7 @@ class Release(InCluster):
         chart: The chart's name, without its repository: where charts are is the site's.
         values: Every leaf, in the order of the paths, but for the secret.
         secret: What stands at `secret_at`; None: nothing does.
+        status: How its last change ended; nobody wants anything but `deployed`.
     """
 
     kind: ClassVar[str] = "helm.release"
@@ -42,6 +58,7 @@ class Release(InCluster):
     values: tuple[Value, ...] = ()
     secret: SecretRef | None = None
     secret_at: tuple[str, ...] = ()
+    status: Status = Status.DEPLOYED
 
     @property
     def name(self) -> str:

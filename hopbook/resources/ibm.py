@@ -21,6 +21,7 @@ class BgpPeering(Resource):
     """BGP with IBM's router, once requested and approved (S15, S16).
 
     Attributes:
+        cluster: For which IKS cluster it was asked for; empty: for all.
         refuses: The prefixes that it never takes, longer ones included.
         announces: What it tells its neighbours beside what it learns.
     """
@@ -28,6 +29,7 @@ class BgpPeering(Resource):
     kind: ClassVar[str] = "ibm.bgp-peering"
 
     router: str
+    cluster: str = ""
     asn: int
     neighbours: tuple[PeeringNeighbour, ...]
     refuses: tuple[IPv4Network, ...] = ()
@@ -35,9 +37,9 @@ class BgpPeering(Resource):
 
     @property
     def name(self) -> str:
-        """The router."""
-        return self.router
+        """The router, and for whom it peers."""
+        return f"{self.router}/{self.cluster}" if self.cluster else self.router
 
     def title(self) -> str:
         """For a sentence."""
-        return f"BGP peering with the {self.router}"
+        return f"BGP peering with the {self.router}" + (f" for {self.cluster}" if self.cluster else "")

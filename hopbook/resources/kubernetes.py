@@ -239,6 +239,31 @@ class Service(InCluster):
 
 @known
 @dataclass(frozen=True, kw_only=True)
+class Annotation(InCluster):
+    """One annotation that somebody put on an object that is not theirs: a chart's, that has no value for it.
+
+    Attributes:
+        object: Kind, namespace and name: `service/default/vpn-strongswan`.
+    """
+
+    kind: ClassVar[str] = "kubernetes.annotation"
+
+    object: str
+    annotation: str
+    value: str
+
+    @property
+    def name(self) -> str:
+        """Cluster, object and annotation."""
+        return f"{self.cluster}/{self.object}/{self.annotation}"
+
+    def title(self) -> str:
+        """For a sentence."""
+        return f"annotation {self.annotation} of {self.object} in {self.cluster}"
+
+
+@known
+@dataclass(frozen=True, kw_only=True)
 class VirtualAddress(InCluster):
     """An address that a node answers for at the moment: a load balancer's, the masters', the proxies'."""
 

@@ -9,6 +9,7 @@ What can be spelt in several ways (`10.0.0.5/32`, `ANY`, a list whose order says
 spelling when a resource is made, so that equal resources are equal.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
@@ -387,12 +388,27 @@ class PrefixFilter:
     le: int | None = None
 
 
+def _first_match(filters: Iterable[PrefixFilter]) -> tuple[PrefixFilter, ...]:
+    """A list without the lines at its end that deny everything, as its end does anyway."""
+    kept = list(filters)
+    while kept and kept[-1] in _NOTHING:
+        kept.pop()
+    return tuple(kept)
+
+
+_NO_ROUTER = IPv4Address(0)
+_NOTHING = tuple(
+    PrefixFilter(action=FilterAction.DENY, network=IPv4Network("0.0.0.0/0"), ge=ge, le=32) for ge in (None, 0)
+)
+
+
 @known
 @dataclass(frozen=True, kw_only=True)
 class Bgp(EdgeSetting):
     """The BGP process of an ESG or DLR.
 
     Attributes:
+        router_id: 0.0.0.0 is none, which an enabled process cannot have.
         redistributes: Which routes it tells; `prefixes` says which of them.
         prefixes: The redistribution's prefix list, first match; the end of a list denies.
     """
@@ -401,12 +417,13 @@ class Bgp(EdgeSetting):
 
     enabled: bool = False
     asn: int = 65001
-    router_id: IPv4Address
+    router_id: IPv4Address = _NO_ROUTER
     redistributes: tuple[Redistributed, ...] = ()
     prefixes: tuple[PrefixFilter, ...] = ()
 
     def __post_init__(self) -> None:
-        _respell(self, redistributes=tuple(sorted(set(self.redistributes))))
+        prefixes = _first_match(self.prefixes) if self.redistributes else ()
+        _respell(self, redistributes=tuple(sorted(set(self.redistributes))), prefixes=prefixes)
 
 
 @known
@@ -424,6 +441,10 @@ class BgpNeighbour(Resource):
     hold: int = 180  # seconds
     imports: tuple[PrefixFilter, ...] | None = None
     exports: tuple[PrefixFilter, ...] | None = None
+
+    def __post_init__(self) -> None:
+        lists = {name: getattr(self, name) for name in ("imports", "exports")}
+        _respell(self, **{name: value and _first_match(value) for name, value in lists.items()})
 
     @property
     def name(self) -> str:

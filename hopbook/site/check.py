@@ -12,6 +12,7 @@ from ipaddress import IPv4Network
 from hopbook.errors import Problem
 from hopbook.site.addresses import check_addresses
 from hopbook.site.document import Document
+from hopbook.site.joins import check_joins
 from hopbook.site.limits import check_limits
 from hopbook.site.model import Site
 from hopbook.site.names import check_names
@@ -32,19 +33,22 @@ def check_site(site: Site, document: Document) -> list[Problem]:
         *check_names(subject),
         *check_addresses(subject),
         *check_reach(subject),
+        *check_joins(subject),
         *check_limits(site, document),
     ]
-    return _by_place(found, document)
+    return by_place(found, document)
 
 
 def notes(site: Site, document: Document) -> list[Problem]:
     """What is not wrong, but should be known, by place."""
     subject = Subject(site, document)
     found = [*_same_iks_ranges(subject), *_in_private_space(subject), *_location(subject), *_unused(subject)]
-    return _by_place(found, document)
+    return by_place(found, document)
 
 
-def _by_place(found: Iterable[Problem], document: Document) -> list[Problem]:
+def by_place(found: Iterable[Problem], document: Document) -> list[Problem]:
+    """Each problem once, in the order of the file's lines."""
+
     def place(problem: Problem) -> tuple[bool, str, int, str, str]:
         found = _LINE.match(problem.where)
         file, line = (found[1], int(found[2])) if found else ("", 0)

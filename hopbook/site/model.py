@@ -6,11 +6,20 @@ descriptions are what `hopbook` and Prefect's forms show, with the statement of 
 field encodes (`S30`).
 """
 
+import re
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    field_validator,
+    model_validator,
+)
 
 from hopbook.resources.base import SecretRef
 from hopbook.resources.nsxv import EdgeSize, Placement
@@ -404,6 +413,83 @@ class IcpInstall(Part):
         return self
 
 
+class VpnEnd(StrEnum):
+    """Where an IKS cluster's end of a tunnel is."""
+
+    LOAD_BALANCER = "load-balancer"  # it waits at a portable address of its load balancer (S13)
+    WORKER = "worker"  # it starts from a worker's own address, which needs no load balancer
+
+
+class Chart(Part):
+    """Which chart makes the VPN, and where it is."""
+
+    location: str = Field(
+        default="", description="a repository (https://…), an archive or a folder; empty: the set-up's own"
+    )
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")] = "strongswan"
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?$")] = "2.2.9"
+
+
+IkeId = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9.@_-]{0,126}$", description="an IKE identity: on-prem")
+]
+
+
+class Vpn(Part):
+    """A tunnel of strongSwan's chart in an IKS cluster; both of its ends are made of this."""
+
+    psk: Secret = Field(description="the pre-shared key of both ends")
+    peer_psk: Secret | None = Field(
+        default=None, description="where the other end's is said to be; it has to be the very same"
+    )
+    local_id: IkeId = Field(default="ibm-cloud", description="the cluster's identity")
+    remote_id: IkeId = Field(default="on-prem", description="the other end's identity")
+    ike: str = Field(default="aes256-sha256-modp2048", description="phase 1, as strongSwan writes it")
+    esp: str = Field(default="aes256-sha256-modp2048", description="phase 2; with a group for PFS")
+    also_local: tuple[IPv4Network, ...] = Field(
+        default=(), description="subnets on the cluster's side besides its pods and services"
+    )
+    load_balancer: IPv4Address | None = Field(
+        default=None, description="the cluster's end, of its portable subnet; without: what it is given"
+    )
+    release: Name = "vpn"
+    namespace: Name = "default"
+    chart: Chart = Chart()
+    values: dict[str, Any] = Field(default_factory=dict, description="further values of the chart")
+
+
+class IksVpn(Vpn):
+    """The tunnel between an IKS cluster and the ESG (S9 to S13)."""
+
+    end: VpnEnd = VpnEnd.LOAD_BALANCER
+    worker: IPv4Address | None = Field(
+        default=None, description="with end worker: the one that starts; without: any, and of any address"
+    )
+    remote: tuple[IPv4Network, ...] = Field(
+        default=(), description="the instance's side; without: every network of every overlay (S12)"
+    )
+    pods: tuple[Port, ...] = Field(default=(), description="TCP ports of pods that VMs may open (S11)")
+    services: tuple[Port, ...] = Field(default=(), description="TCP ports of services that VMs may open")
+
+    @model_validator(mode="after")
+    def _of_its_end(self) -> "IksVpn":
+        if self.end is VpnEnd.WORKER and self.load_balancer is not None:
+            message = "end is worker, so there is no load balancer; expected `worker` or nothing instead"
+            raise ValueError(message)
+        if self.end is VpnEnd.LOAD_BALANCER and self.worker is not None:
+            message = "`worker` belongs to end worker; expected `load_balancer` or nothing instead"
+            raise ValueError(message)
+        return self
+
+
+class IcpVpn(Vpn):
+    """The tunnel between an IKS cluster, which waits, and ICP, which starts (S17)."""
+
+    cluster: Name = Field(description="the IKS cluster")
+    release: Name = Field(default="vpn-icp", description="in IKS; the one in ICP is vpn-CLUSTER")
+    icp_values: dict[str, Any] = Field(default_factory=dict, description="further values for ICP's release")
+
+
 class Icp(Part):
     """The ICP cluster on the VCS instance (S1 to S6, S32 to S34)."""
 
@@ -421,6 +507,7 @@ class Icp(Part):
     proxy: WebProxy | None = None
     docker_bip: IPv4Interface = IPv4Interface("172.17.0.1/16")
     install: IcpInstall | None = Field(default=None, description="what icp-install needs")
+    vpns: tuple[IcpVpn, ...] = Field(default=(), description="tunnels to IKS clusters: icp-vpn (S17)")
 
     @model_validator(mode="after")
     def _proxy_is_there(self) -> "Icp":
@@ -480,6 +567,7 @@ class NextHop(StrEnum):
 
     ONLINK = "onlink"  # a link-scope route on every worker
     VRA = "vra"  # a router appliance that knows the instance's ranges
+    BCR = "bcr"  # IBM's router, which has to have learned the instance's ranges by BGP
 
 
 class PublishedPort(Part):
@@ -489,17 +577,67 @@ class PublishedPort(Part):
     address: IPv4Address
 
 
+Asn = Annotated[int, Field(ge=1, le=65534, description="what an ESG of NSX-V 6.4 takes: 1 to 65534")]
+
+
+class BgpTimers(Part):
+    """When a BGP neighbour counts as gone; seconds, and NSX's own defaults."""
+
+    keepalive: int = Field(default=60, ge=1, le=65534)
+    hold: int = Field(default=180, ge=3, le=65535)
+
+    @model_validator(mode="after")
+    def _patient(self) -> "BgpTimers":
+        if self.hold <= self.keepalive:
+            message = f"`hold` is {self.hold} and `keepalive` {self.keepalive}; expected a longer `hold`"
+            raise ValueError(message)
+        return self
+
+
+class BcrPeering(Part):
+    """What is asked of IBM and agreed with it for BGP with the BCR (S15)."""
+
+    asn: Asn = Field(description="the BCR's AS number, which IBM assigns")
+    account: str = Field(default="", description="IBM Cloud's number of the account")
+    vlans: tuple[str, ...] = Field(default=(), description="private VLANs of workers and edges: 1254 bcr01a")
+    approvers: tuple[str, ...] = Field(default=(), description="who may say that IBM agreed; none: anybody")
+    refuses: tuple[IPv4Network, ...] = Field(
+        default=tuple(
+            map(
+                IPv4Network,
+                (
+                    "0.0.0.0/0",
+                    "10.0.0.0/14",
+                    "10.198.0.0/15",
+                    "10.200.0.0/14",
+                    "169.254.0.0/16",
+                    "224.0.0.0/4",
+                ),
+            )
+        ),
+        description="prefixes that it never takes; known from Direct Link, for the BCR itself inferred",
+    )
+
+
 class IksJoin(Part):
     """The way in which a cluster is joined to the overlays of the instance."""
 
     how: Join
     overlay: Name = Field(description="whose ESG it is joined with")
+    vpn: IksVpn | None = Field(default=None, description="with vpn: what iks-vpn needs")
     next_hop: NextHop = NextHop.ONLINK
     vra: IPv4Address | None = Field(default=None, description="the router appliance, with next_hop vra")
     published: tuple[PublishedPort, ...] = Field(default=(), description="with static-dnat")
+    asn: Asn = Field(default=65010, description="the ESG's AS number, with vlan-bgp and bcr-bgp")
+    calico_asn: Asn = Field(default=64512, description="the cluster's AS number, as Calico has it")
+    timers: BgpTimers = BgpTimers()
+    bcr: BcrPeering | None = Field(default=None, description="with bcr-bgp")
 
     @model_validator(mode="after")
     def _complete(self) -> "IksJoin":
+        if self.how is not Join.VPN and self.vpn is not None:
+            message = f"`vpn` belongs to how: vpn, and how is {self.how}"
+            raise ValueError(message)
         if self.next_hop is NextHop.VRA and self.vra is None:
             message = "next_hop is vra, so `vra` has to say the router appliance's address"
             raise ValueError(message)
@@ -659,6 +797,37 @@ class SshEndpoint(Part):
         return self
 
 
+class KubernetesEndpoint(Part):
+    """The API server of a cluster, by a kubeconfig. Certificates are always verified."""
+
+    kubeconfig: Secret = Field(description="its text, credentials and all: {file: /run/secrets/iks-a}")
+    context: str = Field(default="", description="of the kubeconfig; empty: its current one")
+    timeout: float = Field(default=30.0, gt=0, le=600, description="seconds until an answer counts as lost")
+    patience: float = Field(
+        default=180.0, gt=0, le=3600, description="seconds that the pods of a worker route may take"
+    )
+    namespace: str | None = Field(
+        default=None, description="of the pods that keep worker routes: kube-system"
+    )
+    image: str | None = Field(default=None, description="of those pods: it has a shell and iproute2")
+    keepers: str | None = Field(
+        default=None, description="namespace of the pods that keep load balancers' addresses: ibm-system"
+    )
+    controller: str | None = Field(
+        default=None, description="an expression for the names of the Ingress controller's pods"
+    )
+
+    @field_validator("controller")
+    @classmethod
+    def _is_an_expression(cls, text: str | None) -> str | None:
+        try:
+            re.compile(text or "")
+        except re.error as error:
+            message = f"{text!r} is no regular expression: {error}"
+            raise ValueError(message) from error
+        return text
+
+
 class Endpoints(Part):
     """The systems of the site; without them it can be checked, dry-run and traced."""
 
@@ -666,6 +835,9 @@ class Endpoints(Part):
     vsphere: VsphereEndpoint | None = None
     dns: DnsEndpoint | None = None
     ssh: SshEndpoint | None = None
+    kubernetes: dict[Name, KubernetesEndpoint] = Field(
+        default_factory=dict, description="by the cluster's name: an IKS cluster's, or icp"
+    )
 
 
 class Names(Part):

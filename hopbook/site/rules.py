@@ -132,6 +132,42 @@ RULES = {
             "what the private uplink serves lies in ibm_cloud.private_ranges, and nothing public does",
             "S5, S30; IBM Cloud IP ranges, 2018-01",
         ),
+        Rule("V1", "the two sides of a tunnel are disjoint", "S11, S12; reasoned: R5 for every tunnel"),
+        Rule("V2", "a tunnel's remote side is every network that the overlays bring", "S12"),
+        Rule(
+            "V3",
+            "what one end of a tunnel calls local the other calls remote",
+            "S11, S12; IBM strongSwan chart 2.2.9, local.subnet and remote.subnet",
+        ),
+        Rule(
+            "V4",
+            "both ends of a tunnel have one pre-shared key",
+            "IBM strongSwan chart 2.2.9, preshared.secret; NSX for vSphere API guide 6.4, IPsec VPN",
+        ),
+        Rule(
+            "V5",
+            "the ends of a tunnel expect each other's identity, and have one each",
+            "IBM strongSwan chart 2.2.9, local.id and remote.id; NSX for vSphere API guide 6.4, IPsec VPN",
+        ),
+        Rule(
+            "V6",
+            "one end of a tunnel starts, and knows where the other is",
+            "IBM strongSwan chart 2.2.9, ipsec.auto and remote.gateway",
+        ),
+        Rule(
+            "V7",
+            "both ends of a tunnel propose the same, of what both can do",
+            "NSX 6.4 administration guide, IPsec VPN; IBM strongSwan chart 2.2.9, ipsec.ike and ipsec.esp",
+        ),
+        Rule(
+            "V8",
+            "no two tunnels of one end lead to the same subnets",
+            "S11; reasoned: a packet would have two tunnels",
+        ),
+        Rule("V9", "a tunnel ends at a portable address of its cluster", "S13; S23, S24"),
+        Rule(
+            "V10", "a chart is given values that it has", "IBM strongSwan charts 2.2.0 to 2.6.0, values.yaml"
+        ),
         Rule("C1", "what is named exists", "the site file's own"),
         Rule("C2", "names tell things apart", "the site file's own"),
         Rule(
@@ -149,6 +185,25 @@ RULES = {
         Rule("C10", "the user is a machine of an on-premises network", "T5.1"),
         Rule("C11", "ESXi hosts have a network for their tunnel end points", "T2.4, T3.9, T4.8"),
         Rule("C12", "one address of an edge stands for one workload", "S6, S14; reasoned"),
+        Rule(
+            "J1",
+            "BGP is between different AS numbers: an edge's, Calico's and the BCR's",
+            "S8, S16; reasoned: with one number it is iBGP, whose next hop the workers may not reach",
+        ),
+        Rule("J2", "an edge has one AS number, and so has the BCR", "S8, S16; NSX for vSphere API guide 6.4"),
+        Rule(
+            "J3",
+            "the next hop of workers knows the instance's networks",
+            "S7, S14; reasoned: the BCR knows none of them, unless an edge tells it by BGP (S16)",
+        ),
+        Rule(
+            "J4",
+            "the BCR takes what an edge and Calico announce to it",
+            "IBM Cloud Direct Link, prefixes that are not accepted",
+        ),
+        Rule("J5", "a router appliance has an address of the workers' own", "S7; reasoned"),
+        Rule("J6", "an edge has no more BGP neighbours than it can", "S8; see the limits"),
+        Rule("J7", "Calico has the AS number that the edge expects", "S8; IBM Cloud Kubernetes Service"),
     )
 }
 

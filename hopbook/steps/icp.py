@@ -33,7 +33,7 @@ from hopbook.resources.nsxv import (
     StaticRoute,
     Syslog,
 )
-from hopbook.site.model import Egress, IbmCloud, Icp, Overlay, OverlayNetwork, PortableSubnet, Site, Vcs
+from hopbook.site.model import Egress, IbmCloud, Icp, Join, Overlay, OverlayNetwork, PortableSubnet, Site, Vcs
 from hopbook.site.needs import require
 from hopbook.steps import naming
 from hopbook.steps.naming import PRIVATE, PUBLIC, TRANSIT
@@ -128,16 +128,7 @@ def dns_and_ntp(site: Site) -> Step:
         "Reach DNS and NTP by the private network",
         "S5",
         [
-            NatRule(
-                owner=g.edge,
-                rule="snat-private",
-                action=NatAction.SNAT,
-                interface=PRIVATE,
-                original=str(nodes),
-                translated=str(g.overlay.edge.private),
-                purpose="Nodes to the IBM Cloud private network",
-                rank=200,
-            ),
+            *_to_private(g),
             DnsRelay(owner=g.edge, enabled=True, listeners=(transit.edge,), forwarders=g.ibm.dns),
             _accept(
                 g,
@@ -345,6 +336,29 @@ def _accept(
         services=services,
         rank=rank,
     )
+
+
+def _to_private(g: Ground) -> list[NatRule]:
+    """SNAT on the private vNIC; beside a tunnel only towards IBM's ranges: the rest may be its (rule 6)."""
+    ends_here = any(
+        join is not None and (join.how, join.overlay) == (Join.VPN, g.overlay.name)
+        for join in (cluster.join for cluster in g.site.iks)
+    )
+    matches = [str(network) for network in g.ibm.private_ranges] if ends_here else ["any"]
+    return [
+        NatRule(
+            owner=g.edge,
+            rule="snat-private" if number == 0 else f"snat-private-{number}",
+            action=NatAction.SNAT,
+            interface=PRIVATE,
+            original=str(g.nodes.subnet),
+            translated=str(g.overlay.edge.private),
+            match=match,
+            purpose="Nodes to the IBM Cloud private network",
+            rank=200 + number,
+        )
+        for number, match in enumerate(matches)
+    ]
 
 
 def _to_internet(g: Ground) -> list[Resource]:

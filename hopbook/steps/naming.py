@@ -1,9 +1,13 @@
 """The names and keys that steps and the network model share."""
 
+from ipaddress import IPv4Address, IPv4Network
+
 from hopbook.resources.base import Key
+from hopbook.resources.kubernetes import Node
 from hopbook.resources.nsxv import Edge, LogicalSwitch, Router
 from hopbook.site.model import Overlay, Site
 
+ICP = "icp"  # the cluster of ICP, beside those of IKS, which the site names
 PRIVATE, PUBLIC, TRANSIT = 0, 1, 2  # the vNICs of an ESG of ours, by slot
 
 
@@ -40,3 +44,13 @@ def router_key(site: Site, overlay: Overlay) -> Key:
 def switch_key(name: str) -> Key:
     """A logical switch, as other resources name it."""
     return Key(LogicalSwitch.kind, name)
+
+
+def nodes_key(cluster: str) -> Key:
+    """Stands for a cluster where it is looked at as a whole: no node is called like that."""
+    return Key(Node.kind, f"{cluster}/any")
+
+
+def ibm_router(subnet: IPv4Network) -> IPv4Address:
+    """IBM's router has the first host address of a subnet."""
+    return IPv4Address(int(subnet.network_address) + 1)

@@ -158,8 +158,18 @@ def _inside(
     return find
 
 
-def _gateways(site: Site, network: Network) -> Iterator[Spot]:
-    return (_spot(node) for node in _pods(network, _iks(site)) if isinstance(node, VpnGateway))
+def _gateways(
+    clusters: Callable[[Site], list[str]],
+) -> Callable[[Site, Network], Iterator[Spot]]:
+    """The strongSwan containers of clusters."""
+
+    def find(site: Site, network: Network) -> Iterator[Spot]:
+        return (_spot(node) for node in _pods(network, clusters(site)) if isinstance(node, VpnGateway))
+
+    return find
+
+
+_iks_gateways = _gateways(_iks)
 
 
 def holder(network: Network, address: IPv4Address) -> str | None:
@@ -181,8 +191,9 @@ OBSERVED: Mapping[str, Callable[[Site, Network], Iterator[Spot]]] = {
     "iks.alb.public": _balanced("public", _iks_controllers),
     "iks.alb.private": _balanced("private", _iks_controllers),
     "iks.alb.cluster": _inside(_iks_controllers),
-    "iks.vpn": _gateways,
-    "iks.vpn.private": _balanced("private", _gateways),
+    "iks.vpn": _iks_gateways,
+    "iks.vpn.private": _balanced("private", _iks_gateways),
     "icp.web": _web(_icp),
+    "icp.vpn": _gateways(_icp),
     "icp.ingress": _controllers(_icp),
 }

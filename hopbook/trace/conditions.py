@@ -58,6 +58,12 @@ def _egress(egress: Egress, site: Site) -> bool:
     return site.icp is not None and site.icp.egress is egress
 
 
+def _tunnelled(site: Site) -> bool:
+    """ICP has a tunnel to a cluster of the site."""
+    clusters = {cluster.name for cluster in site.iks}
+    return site.icp is not None and any(vpn.cluster in clusters for vpn in site.icp.vpns)
+
+
 def _extended(site: Site) -> bool:
     load = database(site)
     return load is not None and overlay_of(site, load) is None
@@ -95,6 +101,7 @@ def _shared_transit(site: Site, network: Network | None) -> bool:
 
 _OF_SITE: Mapping[str, Callable[[Site], bool]] = {
     "icp": lambda site: site.icp is not None,
+    "icp.vpns": _tunnelled,
     "icp.public": lambda site: site.icp is not None and site.icp.public is not None,
     "icp.published.hairpin": lambda site: site.icp is not None and site.icp.published.hairpin,
     **{f"icp.egress={egress}": partial(_egress, egress) for egress in Egress},

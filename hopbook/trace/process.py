@@ -12,6 +12,7 @@ from hopbook.network.nodes import Backend, Interface, Node, ReversePath
 from hopbook.network.packet import Inside, Packet, ip
 from hopbook.network.routes import Route
 from hopbook.trace.verdict import Decision, End, Ground, Known, Verdict, What
+from hopbook.vpn.reasons import Reason
 
 BGP_PORT = 179
 
@@ -34,10 +35,11 @@ class Tunnel(NamedTuple):
     """Whether an IPsec tunnel is up, and what its packets look like from one end.
 
     Attributes:
-        down: Why it is not; empty: it is up.
+        down: Why it is not, which begins with the reason; empty: it is up.
         outer: Source, destination and ports of this end's packets, without anything inside.
         known: What the nodes between the ends remember of the tunnel's own connection.
         inside, beyond: The traffic selectors that both ends agreed on, as this end sees them.
+        reason: Which of the five reasons keeps it down; None: it is up, or nobody looked.
     """
 
     down: str
@@ -45,6 +47,7 @@ class Tunnel(NamedTuple):
     known: Known = MappingProxyType({})
     inside: tuple[IPv4Network, ...] = ()
     beyond: tuple[IPv4Network, ...] = ()
+    reason: Reason | None = None
 
 
 class Arrival(NamedTuple):

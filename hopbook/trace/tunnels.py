@@ -14,6 +14,8 @@ from hopbook.network.packet import Packet, ip
 from hopbook.trace.gateways import ends
 from hopbook.trace.process import Knobs, Tunnel
 from hopbook.trace.verdict import Walk
+from hopbook.vpn.proposals import in_common
+from hopbook.vpn.reasons import Reason
 
 _IKE_BYTES = 500
 
@@ -41,58 +43,75 @@ def state(network: Network, knobs: Knobs, walker: Walker, node: Node, end: Ipsec
 
 
 def _state(network: Network, walker: Walker, node: Node, end: Ipsec) -> Tunnel:
-    tried: list[str] = []
-    if end.initiates and end.peer is not None:
-        found = _initiated(walker, node, end, from_here=True)
-        if not found.down:
+    """What comes of each negotiation that is about this end, its own first; one that succeeds counts."""
+    tried: list[Tunnel] = []
+    own = [(node, end)] if end.initiates and end.peer is not None else []
+    for other, far in (*own, *_starting(network, node, end)):
+        found = _initiated(walker, other, far, far.peer or 0, (node, end))
+        if found is not None and not found.down:
             return found
-        tried.append(found.down)
-    for other in network.nodes.values():
-        if other is node or not other.present:
-            continue
-        for far in ends(other):
-            if far.initiates and far.peer is not None and _meant(node, end, other, far):
-                found = _initiated(walker, other, far, from_here=False, wanted=(node, end))
-                if not found.down:
-                    return found
-                tried.append(found.down)
-    return Tunnel(tried[0] if tried else f"nobody initiates {end.name}")
+        tried += [found] if found is not None else []
+    return tried[0] if tried else _down(Reason.NOT_STARTED, f"nobody initiates {end.name}")
 
 
-def _meant(node: Node, end: Ipsec, other: Node, far: Ipsec) -> bool:
-    """Whether the far end can be the one that this one waits for."""
+def _starting(network: Network, node: Node, end: Ipsec) -> list[tuple[Node, Ipsec]]:
+    """The ends that may start towards this one; first those whose subnets are this one's, crosswise."""
+    found = [
+        (other, far)
+        for other in network.nodes.values()
+        if other is not node and other.present and _partners(node, other)
+        for far in ends(other)
+        if far.initiates and far.peer is not None
+    ]
+    return sorted(found, key=lambda each: not _crosswise(end, each[1]))
+
+
+def _partners(node: Node, other: Node) -> bool:
+    """Concentrators are installed in pairs; everybody else may call everybody."""
     if isinstance(node, Concentrator) or isinstance(other, Concentrator):
         return isinstance(node, Concentrator) and node.peer == other.name
-    return far.peer == end.local or far.peer_id == end.local_id
+    return True
 
 
-def _initiated(
-    walker: Walker,
-    node: Node,
-    end: Ipsec,
-    *,
-    from_here: bool,
-    wanted: tuple[Node, Ipsec] | None = None,
-) -> Tunnel:
-    """What comes of a negotiation that `end` starts, as this end (or the one that is asked for) sees it."""
-    if end.peer is None:
-        return Tunnel(f"{end.name} names no peer")
-    first = Packet(end.local, end.peer, "udp", NAT_T_PORT, NAT_T_PORT, _IKE_BYTES)
+def _crosswise(one: Ipsec, other: Ipsec) -> bool:
+    return bool(_common(one.inside, other.beyond) and _common(one.beyond, other.inside))
+
+
+def _down(reason: Reason, why: str) -> Tunnel:
+    return Tunnel(reason.said(why), reason=reason)
+
+
+def _initiated(walker: Walker, node: Node, end: Ipsec, peer: int, asked: tuple[Node, Ipsec]) -> Tunnel | None:
+    """What comes of a negotiation that `end` starts, as the end that is asked for sees it.
+
+    None: it is about another end than that one.
+    """
+    from_here = asked[1] is end
+    first = Packet(end.local, peer, "udp", NAT_T_PORT, NAT_T_PORT, _IKE_BYTES)
     there, arrived = next(walker(first, node, None))
     if arrived is None:
-        return Tunnel(_lost(f"IKE to {ip(end.peer)}", there))
+        lost = _down(Reason.NO_ANSWER, _lost(f"IKE to {ip(peer)}", there))
+        return lost if from_here or _meant(asked, node, end) else None
     far_node = there.hops[-1].node
-    matching = [far for far in ends(far_node) if _addressed(far, arrived)]
-    far, why = _agreed(end, matching, far_node)
-    if far is None or (wanted is not None and far is not wanted[1]):
-        return Tunnel(why or f"IKE of {node.name} does not reach {end.name}")
+    if not from_here and far_node is not asked[0]:
+        return None
+    far = _agreed(end, [far for far in ends(far_node) if _addressed(far, arrived)], far_node)
+    if isinstance(far, Tunnel) or not (from_here or far is asked[1]):
+        return far if isinstance(far, Tunnel) else None
     back, received = next(walker(arrived.reply(), far_node, there))
     if received is None or back.hops[-1].node is not node:
-        return Tunnel(_lost(f"IKE back to {node.name}", back))
+        return _down(Reason.NO_ANSWER, _lost(f"IKE back to {node.name}", back))
     inside, beyond = _common(end.inside, far.beyond), _common(end.beyond, far.inside)
     if from_here:
         return Tunnel("", first, there.known, inside, beyond)
     return Tunnel("", arrived.reply(), there.known, beyond, inside)
+
+
+def _meant(asked: tuple[Node, Ipsec], node: Node, end: Ipsec) -> bool:
+    """Whether a call that does not get through was for the end that is asked for, as far as one can tell."""
+    if isinstance(node, Concentrator):
+        return True
+    return asked[1].local == end.peer or (asked[1].local_id == end.peer_id and _crosswise(asked[1], end))
 
 
 def _lost(what: str, walk: Walk) -> str:
@@ -103,29 +122,33 @@ def _addressed(far: Ipsec, arrived: Packet) -> bool:
     return far.local == arrived.dst and far.peer in {None, arrived.src}
 
 
-def _agreed(end: Ipsec, matching: list[Ipsec], far_node: Node) -> tuple[Ipsec | None, str]:
-    """The far end that agrees, or why none does."""
-    why = f"{far_node.name} has no end for {end.name}"
+def _agreed(end: Ipsec, matching: list[Ipsec], far_node: Node) -> Ipsec | Tunnel:
+    """The far end that agrees, or why none does; without a fitting end IKE is answered so (charon 5.6)."""
+    found = _down(Reason.NO_PROPOSAL_CHOSEN, f"{far_node.name} has no end for {end.name}")
     for far in matching:
-        why = _differs(end, far, far_node)
-        if not why:
-            return far, ""
-    return None, why
+        differs = _differs(end, far, far_node)
+        if differs is None:
+            return far
+        found = differs
+    return found
 
 
-def _differs(end: Ipsec, far: Ipsec, far_node: Node) -> str:
+def _differs(end: Ipsec, far: Ipsec, far_node: Node) -> Tunnel | None:
+    """What keeps two ends from agreeing, in the order in which IKE comes to it."""
+    both = f"{end.name} and {far.name}"
+    if not in_common(end.ike, far.ike):
+        return _down(Reason.NO_PROPOSAL_CHOSEN, f"{both}: IKE proposals {end.ike} and {far.ike}")
     if (end.local_id, end.peer_id) != (far.peer_id, far.local_id):
-        return f"{end.name} and {far.name}: the identities do not match"
+        why = f"{both}: the identities do not match ({end.local_id} and {far.peer_id}, {end.peer_id} and "
+        return _down(Reason.AUTHENTICATION_FAILED, f"{why}{far.local_id})")
     if end.secret != far.secret:
-        return f"{end.name} and {far.name}: the pre-shared keys differ"
-    if end.ike != far.ike:
-        return f"{end.name} and {far.name}: IKE proposals {end.ike} and {far.ike}"
-    if end.esp != far.esp:
-        return f"{end.name} and {far.name}: ESP proposals {end.esp} and {far.esp}"
+        return _down(Reason.AUTHENTICATION_FAILED, f"{both}: the pre-shared keys differ")
+    if not in_common(end.esp, far.esp):
+        return _down(Reason.NO_PROPOSAL_CHOSEN, f"{both}: ESP proposals {end.esp} and {far.esp}")
     layer2 = isinstance(far_node, Concentrator)
-    if not layer2 and not (_common(end.inside, far.beyond) and _common(end.beyond, far.inside)):
-        return f"{end.name} and {far.name}: the traffic selectors have nothing in common"
-    return ""
+    if not layer2 and not _crosswise(end, far):
+        return _down(Reason.TS_UNACCEPTABLE, f"{both}: the traffic selectors have nothing in common")
+    return None
 
 
 def _common(ours: tuple[IPv4Network, ...], theirs: tuple[IPv4Network, ...]) -> tuple[IPv4Network, ...]:

@@ -73,6 +73,11 @@ def trace(
     return Trace(packet, at, tuple(paths), chosen.asked)
 
 
+def tunnel_of(network: Network, node: Node, end: Ipsec, knobs: Mapping[str, str] | None = None) -> Tunnel:
+    """Whether the tunnel of one of a node's ends comes up, or why not."""
+    return _Tracer(network, Knobs(knobs), frozenset({node.name}), None).tunnel(node, end)
+
+
 def _rank(verdict: Verdict) -> int:
     """Worst first: a failure that is certain, then what is not known, then a delivery."""
     return {Verdict.DELIVERED: 2, Verdict.INSUFFICIENT: 1}.get(verdict, 0)
@@ -192,7 +197,7 @@ class _Tracer:
                     else:
                         yield further, None
                 continue
-            arrival = Arrival(way.packet, way.ingress, way.known, self.knobs, replying, self._tunnel)
+            arrival = Arrival(way.packet, way.ingress, way.known, self.knobs, replying, self.tunnel)
             for outcome in process(way.node, arrival):
                 if isinstance(outcome, Onward):
                     further = self._sent(way, outcome)
@@ -203,7 +208,8 @@ class _Tracer:
                 else:
                     yield self._stopped(way, outcome), outcome if isinstance(outcome, Arrived) else None
 
-    def _tunnel(self, node: Node, end: Ipsec) -> Tunnel:
+    def tunnel(self, node: Node, end: Ipsec) -> Tunnel:
+        """What has come of one of a node's tunnels."""
         return tunnels.state(self.network, self.knobs, self._ike, node, end)
 
     def _ike(self, packet: Packet, node: Node, there: Walk | None) -> Iterator[tuple[Walk, Packet | None]]:
@@ -216,7 +222,7 @@ class _Tracer:
         """What an ESXi host or a concentrator makes of a frame."""
         node, packet, known = way.node, way.packet, way.known
         if isinstance(node, Concentrator):
-            tunnel = self._tunnel(node, node.ipsec)
+            tunnel = self.tunnel(node, node.ipsec)
             if way.frame is not None and way.frame.beyond is not None:
                 done = extended(node, packet, way.frame, tunnel)
             else:
@@ -320,7 +326,7 @@ class _Tracer:
             ]
             if not behind:
                 continue
-            down = self._tunnel(pair.near, pair.near.ipsec).down
+            down = self.tunnel(pair.near, pair.near.ipsec).down
             if down:
                 why = f", and the extension by {pair.near.name} is down: {down}"
                 continue

@@ -36,6 +36,7 @@ VIOLATIONS = [
     ("one-place-an-sdk", {"adapters.nsxv.planted": "from sqlalchemy import select"}),
     ("one-place-an-sdk", {"adapters.simulated.planted": "from lxml import etree"}),
     ("one-place-an-sdk", {"adapters.nsxv.planted": "import paramiko"}),
+    ("one-place-an-sdk", {"adapters.simulated.planted": "import kubernetes.client"}),
     ("one-place-an-sdk", {"tasks.planted": "import dns.resolver"}),
     ("one-place-an-sdk", {"commands.planted": "from pyVmomi import vim"}),
     ("no-cycles", {"hopbook.one": "import hopbook.two", "hopbook.two": "import hopbook.one"}),
@@ -44,6 +45,7 @@ VIOLATIONS = [
 ALLOWED = {
     "adapters.dns.planted": "import dns.resolver",
     "adapters.journal.planted": "import sqlalchemy",
+    "adapters.kubernetes.planted": "import kubernetes.client",
     "adapters.nsxv.planted": "import httpx, lxml.etree",
     "adapters.simulated.planted": "import adapters.nsxv, adapters.dns, httpx",
     "adapters.wiring": "import adapters.nsxv, adapters.simulated",

@@ -10,6 +10,7 @@ import httpx
 
 from adapters.nsxv.client import NsxClient
 from adapters.nsxv.provider import NsxProvider
+from adapters.nsxv.provider.ipsec import MASKED
 from adapters.nsxv.simulator import NsxManager, Options
 from adapters.nsxv.xml import Element, parse
 from adapters.simulated.faults import Fault, Faults, parse_fault
@@ -17,19 +18,28 @@ from hopbook.engine.change import Action, Change, Observation, Outcome, Result, 
 from hopbook.engine.plan import field_changes
 from hopbook.resources.base import Key, Resource, SecretRef
 from hopbook.resources.nsxv import (
+    Bgp,
+    BgpNeighbour,
+    BgpSession,
     DnsRelay,
     Edge,
     EdgeSize,
+    FilterAction,
     FirewallAction,
     FirewallPolicy,
     FirewallRule,
     HighAvailability,
     Interface,
     InterfaceType,
+    Ipsec,
+    IpsecSite,
+    IpsecTunnel,
     LogicalSwitch,
     NatAction,
     NatRule,
     Placement,
+    PrefixFilter,
+    Redistributed,
     Router,
     Service,
     StaticRoute,
@@ -38,6 +48,7 @@ from hopbook.resources.nsxv import (
 from hopbook.secret import Secret
 
 USER, PASSWORD, CLI_PASSWORD = "admin", "n5x-Secret!", "cl1-S3cret-of-the-edge"
+PSK = "p5k-S3cret<&>of-the-tunnel"
 SITE, ZONE, ZONE_NAME, PUBLIC, MANAGEMENT = "lab", "vdnscope-1", "icp-zone", "dvportgroup-1", "dvportgroup-2"
 ESG, DLR = Key(Edge.kind, "icp-esg"), Key(Router.kind, "icp-dlr")
 
@@ -68,10 +79,15 @@ class Lab:
     provider: NsxProvider = field(init=False)
     waited: list[float] = field(default_factory=list)
     cli_password: Secret = Secret(CLI_PASSWORD)  # noqa: RUF009 - a secret does not change
+    psk: Secret = Secret(PSK)  # noqa: RUF009
 
     def __post_init__(self) -> None:
         self.provider = NsxProvider(
-            self.client, site=SITE, protected=frozenset({"mgmt-edge"}), resolve=lambda _: self.cli_password
+            self.client,
+            site=SITE,
+            protected=frozenset({"mgmt-edge"}),
+            resolve=lambda ref: self.psk if ref.name == "PSK" else self.cli_password,
+            sleep=self.waited.append,
         )
 
     @classmethod
@@ -288,6 +304,41 @@ RELAY = DnsRelay(
 )
 PAIR = HighAvailability(owner=ESG, enabled=True, dead_time=9)
 LOG = Syslog(owner=ESG, enabled=True, protocol="tcp", servers=(IPv4Address("10.0.80.20"),))
+BGP = Bgp(
+    owner=ESG,
+    enabled=True,
+    asn=65010,
+    router_id=IPv4Address("203.0.113.2"),
+    redistributes=(Redistributed.STATIC, Redistributed.CONNECTED),
+    prefixes=(
+        PrefixFilter(action=FilterAction.DENY, network=IPv4Network("10.1.0.0/25")),
+        PrefixFilter(action=FilterAction.PERMIT, network=IPv4Network("10.1.0.0/16"), ge=17, le=28),
+    ),
+)
+PEER = BgpNeighbour(
+    owner=ESG,
+    address=IPv4Address("203.0.113.60"),
+    asn=64512,
+    imports=(PrefixFilter(action=FilterAction.PERMIT, network=IPv4Network("172.30.0.0/16"), ge=26, le=32),),
+    exports=(),
+)
+OPEN_PEER = replace(
+    PEER, address=IPv4Address("203.0.113.61"), asn=65010, imports=None, exports=None, hold=3, keepalive=1
+)
+VPN = Ipsec(owner=ESG, enabled=True)
+TUNNEL = IpsecSite(
+    owner=ESG,
+    site="iks-a",
+    local=IPv4Address("203.0.113.10"),
+    local_id="on-prem",
+    local_subnets=(IPv4Network("10.1.0.0/24"), IPv4Network("10.2.0.0/24")),
+    peer=IPv4Address("198.51.100.7"),
+    peer_id="ibm-cloud",
+    peer_subnets=(IPv4Network("172.30.0.0/16"),),
+    psk=SecretRef("env", "PSK"),
+)
+SESSION = BgpSession(owner=ESG, address=PEER.address)
+UP = IpsecTunnel(owner=ESG, site=TUNNEL.site)
 
 ON_ESG: tuple[Resource, ...] = (
     EDGE,
@@ -302,6 +353,11 @@ ON_ESG: tuple[Resource, ...] = (
     RELAY,
     PAIR,
     LOG,
+    BGP,
+    PEER,
+    OPEN_PEER,
+    VPN,
+    TUNNEL,
     POLICY,
 )
 ON_DLR: tuple[Resource, ...] = (ROUTER, LIF_UP, LIF_IN)
@@ -309,9 +365,11 @@ ALL: tuple[Resource, ...] = (SWITCH, TRANSIT, *ON_ESG, *ON_DLR)
 
 
 def as_shown(resource: R) -> R:
-    """The resource as it can be read back: NSX never shows a password."""
+    """The resource as it can be read back: NSX never shows a password, and a key only to who asks."""
     if isinstance(resource, Edge | Router):
         return replace(resource, cli_password=None)
+    if isinstance(resource, IpsecSite):
+        return replace(resource, psk=MASKED)
     return resource
 
 

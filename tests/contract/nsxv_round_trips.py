@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any
 
 import pytest
@@ -13,22 +13,33 @@ from hopbook.engine.change import Action, Observation, lanes, project
 from hopbook.engine.plan import Known, Step, diff
 from hopbook.resources.base import Key, Resource
 from hopbook.resources.nsxv import (
+    Bgp,
+    BgpNeighbour,
+    DhGroup,
     DnsRelay,
     EdgeSetting,
+    FilterAction,
     FirewallAction,
     FirewallPolicy,
     FirewallRule,
     HighAvailability,
+    IkeVersion,
     InterfaceType,
+    Ipsec,
+    IpsecDigest,
+    IpsecEncryption,
     LogicalSwitch,
     NatAction,
     NatRule,
+    PrefixFilter,
+    Redistributed,
     Service,
     Syslog,
 )
 from tests.contract.nsxv_lab import (
     ALL,
     ALLOW,
+    BGP,
     DEFAULT,
     DLR,
     DNAT,
@@ -39,13 +50,16 @@ from tests.contract.nsxv_lab import (
     ON_DLR,
     ON_ESG,
     PAIR,
+    PEER,
     POLICY,
     RELAY,
     ROUTE,
     SNAT,
     SWITCH,
     TRANSIT,
+    TUNNEL,
     UPLINK,
+    VPN,
     Lab,
     as_shown,
     build,
@@ -60,6 +74,7 @@ wire = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
 )
 
+EVERYWHERE = IPv4Network("0.0.0.0/0")
 UPDATES: list[tuple[Resource, dict[str, Any]]] = [
     (SWITCH, {"purpose": ""}),
     (SWITCH, {"purpose": '<&> "é" [brackets]', "tenant": "another"}),
@@ -83,6 +98,27 @@ UPDATES: list[tuple[Resource, dict[str, Any]]] = [
     (PAIR, {"enabled": False, "dead_time": 15}),
     (LOG, {"servers": (IPv4Address("10.0.80.21"), IPv4Address("10.0.80.22")), "protocol": "udp"}),
     (LOG, {"servers": (), "enabled": False}),
+    (BGP, {"asn": 4_200_000_000, "router_id": IPv4Address("10.9.0.1")}),
+    (BGP, {"redistributes": (), "prefixes": ()}),
+    (BGP, {"redistributes": (Redistributed.STATIC,), "prefixes": ()}),
+    (BGP, {"prefixes": (PrefixFilter(action=FilterAction.PERMIT, network=EVERYWHERE, le=32), *BGP.prefixes)}),
+    (PEER, {"asn": 65536, "weight": 10, "hold": 30, "keepalive": 10, "imports": None}),
+    (PEER, {"imports": (), "exports": (*(PEER.imports or ()), *BGP.prefixes)}),
+    (VPN, {"enabled": False}),
+    (TUNNEL, {"peer": None, "peer_id": "any-one", "responds_only": True, "enabled": False, "pfs": False}),
+    (
+        TUNNEL,
+        {
+            "local": IPv4Address("203.0.113.9"),
+            "local_id": "203.0.113.9",
+            "local_subnets": (IPv4Network("10.3.0.0/24"),),
+            "peer_subnets": (IPv4Network("172.21.0.0/16"), IPv4Network("172.30.0.0/16")),
+            "encryption": IpsecEncryption.AES_GCM,
+            "digest": IpsecDigest.SHA1,
+            "dh_group": DhGroup.DH16,
+            "ike": IkeVersion.V1,
+        },
+    ),
 ]
 
 addresses = st.builds(lambda number: str(IPv4Address(number)), st.integers(2**24, 2**31))
@@ -170,6 +206,7 @@ class RoundTrips:
             one.key for one in ALL if isinstance(one, LogicalSwitch | NatRule | FirewallRule)
         }
         assert seen.items[ESG].unreadable == {"cli_password"}
+        assert seen.items[TUNNEL.key].unreadable == {"psk"}
         assert seen.pending == ()
 
     def test_what_a_plan_foresees_is_what_comes(self, nsx: Lab) -> None:
@@ -205,7 +242,7 @@ class RoundTrips:
         nsx.done(update(resource, wanted))
 
         seen = nsx.see(*(one.key for one in ALL))
-        assert seen.items[resource.key].resource == wanted
+        assert seen.items[resource.key].resource == as_shown(wanted)
         assert {key: live.resource for key, live in seen.items.items() if key != resource.key} == {
             **{key: live.resource for key, live in seen.items.items() if live.system},
             **{one.key: as_shown(one) for one in ALL if one.key != resource.key},
@@ -217,10 +254,10 @@ class RoundTrips:
         }
 
     def test_a_setting_says_whether_it_is_as_delivered(self, nsx: Lab) -> None:
-        bare = [one for one in ON_ESG if not isinstance(one, EdgeSetting)]
+        bare = [one for one in ON_ESG if not isinstance(one, EdgeSetting | BgpNeighbour)]
         build(nsx, [TRANSIT, *bare])
 
-        kinds = (FirewallPolicy, DnsRelay, HighAvailability, Syslog)
+        kinds = (FirewallPolicy, DnsRelay, HighAvailability, Syslog, Bgp, Ipsec)
         assert all(nsx.see(ESG).items[Key(kind.kind, ESG.name)].at_default for kind in kinds)
 
         nsx.done(create(RELAY))
@@ -259,7 +296,7 @@ class RoundTrips:
     def test_what_is_deleted_is_gone_and_deleting_it_again_is_well(self, nsx: Lab) -> None:
         build(nsx)
         parts = [one for one in (*ON_ESG, *ON_DLR) if not isinstance(one, EdgeSetting)]
-        gone = [ROUTE, SNAT, DNAT, ALLOW, INSIDE]
+        gone = [ROUTE, SNAT, DNAT, ALLOW, INSIDE, PEER, TUNNEL]
 
         nsx.done(*(delete(one) for one in gone))
         nsx.done(delete(LIF_IN))

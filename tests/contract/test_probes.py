@@ -14,7 +14,8 @@ from typing import TypeVar
 import httpx
 import pytest
 
-from adapters.nsxv.probes import CliClient, CliProber, Commands, TraceflowOptions, TraceflowProber
+from adapters.nsxv.client import NsxClient
+from adapters.nsxv.probes import CliProber, Commands, TraceflowOptions, TraceflowProber
 from adapters.nsxv.provider import NsxProvider
 from adapters.simulated.faults import Faults, parse_fault
 from adapters.simulated.serve import serve
@@ -89,9 +90,9 @@ class Ground:
 
     world: SimulatedSite
     trouble: Trouble
-    connect: Callable[[Secret], CliClient]
+    connect: Callable[[Secret], NsxClient]
     waited: list[float] = field(default_factory=list)
-    client: CliClient = field(init=False)
+    client: NsxClient = field(init=False)
     provider: NsxProvider = field(init=False)
 
     def __post_init__(self) -> None:
@@ -270,12 +271,16 @@ class ProberContract:
                 prober.ask(Question(Kind.TRACEFLOW, "orders", Packet(1, 2, "tcp")))
 
     @pytest.mark.parametrize(
-        ("fault", "error"), [("500", AnswerLost), ("garbage", Garbled), ("timeout", AnswerLost)]
+        ("fault", "error"), [("500", Rejected), ("garbage", Garbled), ("timeout*3", AnswerLost)]
     )
     def test_an_answer_that_does_not_come(self, fault: str, error: type[Exception], ground: Ground) -> None:
         ground.trouble.arm(f"nsxv:{fault}")
         with pytest.raises(error):
             ground.client.say("show edge edge-1 ip route")
+
+    def test_a_question_that_changes_nothing_is_asked_again(self, ground: Ground) -> None:
+        ground.trouble.arm("nsxv:timeout*2")
+        assert "Total number of routes" in ground.client.say("show edge edge-1 ip route")
 
     # Traceflow
 
@@ -395,8 +400,8 @@ class TestSimulated(ProberContract):
         trouble = Trouble()
         world = SimulatedSite(example(), trouble)
 
-        def connect(password: Secret) -> CliClient:
-            return CliClient(
+        def connect(password: Secret) -> NsxClient:
+            return NsxClient(
                 "https://nsx.simulated",
                 USERNAME,
                 password,
@@ -416,11 +421,12 @@ class TestLoopback(ProberContract):
     def ground(self, tmp_path: Path) -> Iterator[Ground]:
         trouble = Trouble()
         world = SimulatedSite(example(), trouble)
+        world.written = written_by_hand(world.site)  # before its clusters are served
         with serve(world, tmp_path / "tls") as served:
             trusted = ssl.create_default_context(cafile=served.ca_file)
 
-            def connect(password: Secret) -> CliClient:
-                return CliClient(served.nsx_url, USERNAME, password, verify=trusted, sleep=lambda _: None)
+            def connect(password: Secret) -> NsxClient:
+                return NsxClient(served.nsx_url, USERNAME, password, verify=trusted, sleep=lambda _: None)
 
             made = Ground(world, trouble, connect)
             yield made

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from tests.contract.nsxv_dynamic import Dynamic
 from tests.contract.nsxv_identity import Identity
 from tests.contract.nsxv_lab import Lab, Trouble, seeded
 from tests.contract.nsxv_order import Cost, Order
@@ -15,7 +16,7 @@ from tests.contract.nsxv_round_trips import RoundTrips
 from tests.contract.nsxv_trouble import Troubles
 
 
-class ProviderContract(RoundTrips, Identity, Order, Cost, Troubles):
+class ProviderContract(RoundTrips, Identity, Order, Cost, Troubles, Dynamic):
     """The promises."""
 
 

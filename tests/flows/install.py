@@ -32,7 +32,8 @@ from tasks.modes import Mode
 from tasks.report import RunReport
 from tasks.resume import resumption
 from tasks.run import Invocation, invocation, open_journal
-from tasks.undo import Undoing, undo
+from tasks.taking_back import Undoing
+from tasks.undo import undo
 
 EXAMPLE = read_site(files.site_path("example").read_bytes(), "example.yaml")
 BOOT, MASTER, PROXY, WORKER = "icp-boot-1", "icp-master-1", "icp-proxy-1", "icp-worker-1"

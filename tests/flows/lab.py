@@ -47,6 +47,7 @@ class Lab:
     served: Served
     capture: Callable[[], tuple[str, str]]
     site: str = "example"
+    program: str = "commands"  # whose `-m` is the command line in a process of its own
     overlay: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,7 +74,7 @@ class Lab:
     def process(self, *arguments: str) -> "subprocess.Popen[str]":
         """Start a command in a process of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "commands", *arguments],
+            [sys.executable, "-m", self.program, *arguments],
             cwd=files.ROOT,
             env=os.environ | {"PYTHONPATH": str(files.ROOT)},
             stdout=subprocess.PIPE,

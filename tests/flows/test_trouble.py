@@ -73,6 +73,14 @@ def test_a_bad_site_file(lab: Lab, tmp_path: Path, name: str) -> None:
         (("dry-run", "icp-network", "--site", "exampel"), "did you mean example"),
         (("dry-run", "icp-network", "--site", "/nowhere/site.yaml"), "there is no site file"),
         (("dry-run", "icp-network", "--site", "example", "--fault", "nsxv:quux"), "--fault"),
+        (
+            ("dry-run", "icp-network", "--site", "example", "--set", "cluster=iks-a"),
+            "runbook icp-network has no parameter 'cluster'; it has none",
+        ),
+        (
+            ("plan", "icp-network", "--site", "example", "--set", "cluster"),
+            "--set cluster: expected KEY=VALUE",
+        ),
         (("apply", "icp-network", "--site", "example"), "endpoints.nsx"),
         (("trace", "example", "icp-node-to-regstry"), "did you mean icp-node-to-registry"),
         (("show", "r-00000000"), "there is no run"),

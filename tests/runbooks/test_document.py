@@ -1,19 +1,27 @@
 """Every statement of the source document stands somewhere, and every pointer points at something."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from hopbook.site.load import read_site
-from hopbook.site.model import Join
+from hopbook.site.model import Join, Site
 from hopbook.site.rules import RULES
-from hopbook.steps import icp
+from hopbook.steps import icp, icp_vpn, iks_vpn
 from hopbook.steps.icp_install import Installation
 from hopbook.trace.traffic import Traffic, read_traffic
 from tasks import files
+from tests.unit.steps import iks
 
 INSTALLATION = Installation(files.sizes())
+IKS_VPN, ICP_VPN = iks_vpn.Tunnelled(), icp_vpn.Tunnelled()
+JOIN = b"""      how: vpn
+      overlay: workload
+      vpn: {psk: {env: PSK}, load_balancer: 10.95.60.131}"""
+VPNS = b"""  egress: snat
+  vpns: [{cluster: iks-a, psk: {env: OTHER}, load_balancer: 10.95.60.132}]"""
 STEPS = {
     "icp-network": (
         icp.logical_switches,
@@ -24,6 +32,16 @@ STEPS = {
         icp.admit_clients,
     ),
     "icp-install": (INSTALLATION.machines, INSTALLATION.cluster),
+    "iks-vpn": (
+        IKS_VPN.release,
+        IKS_VPN.private_end,
+        IKS_VPN.exempt,
+        IKS_VPN.routes,
+        IKS_VPN.admit,
+        IKS_VPN.gateway,
+        IKS_VPN.tunnel,
+    ),
+    "icp-vpn": (ICP_VPN.listener, ICP_VPN.private_end, ICP_VPN.way_out, ICP_VPN.starter),
 }
 STATEMENTS = {
     *(f"S{number}" for number in range(1, 35)),
@@ -33,7 +51,7 @@ STATEMENTS = {
         for step in range(1, last + 1)
     ),
 }
-KEYS = {"runbook", "steps", "traffic", "rules", "deviation", "open"}
+KEYS = {"runbook", "steps", "gate", "traffic", "rules", "deviation", "open"}
 
 
 @pytest.fixture(scope="module")
@@ -131,19 +149,34 @@ def test_a_documented_step_deviates_where_the_document_says_so_here(document: di
     ]
 
 
+def example(*changes: tuple[bytes, bytes]) -> Site:
+    text = files.site_path("example").read_bytes()
+    for old, new in changes:
+        changed = re.sub(old, new, text)
+        assert changed != text
+        text = changed
+    return read_site(text, "example.yaml")
+
+
 def test_every_step_exists_and_cites_the_statement(document: dict[str, Any]) -> None:
-    proxied = read_site(
-        files.site_path("example")
-        .read_bytes()
-        .replace(b"egress: snat", b"egress: proxy\n  proxy: {address: 10.95.8.40}"),
-        "example.yaml",
-    )
-    sites = (read_site(files.site_path("example").read_bytes(), "example.yaml"), proxied)
+    proxied = example((b"egress: snat", b"egress: proxy\n  proxy: {address: 10.95.8.40}"))
+    tunnelled = example((b"      how: vlan-bgp .*\n      overlay: workload", JOIN), (b"  egress: snat", VPNS))
+    sites = {"icp-network": (example(), proxied), "icp-install": (example(), proxied)}
     for statement, entry in document.items():
         for step in entry.get("steps", ()):
-            made = [make(site) for make in STEPS[entry["runbook"]] for site in sites]
+            there = sites.get(entry["runbook"], (tunnelled,))
+            made = [make(site) for make in STEPS.get(entry["runbook"], ()) for site in there]
+            made += [each for joined in iks.every(entry["runbook"]) for each in joined.steps]
             citations = {one.strip() for item in made if item.id == step for one in item.citation.split(",")}
             assert statement in citations, f"step {step} does not cite {statement}"
+
+
+def test_every_gate_exists_and_cites_the_statement(document: dict[str, Any]) -> None:
+    gates = {statement: entry for statement, entry in document.items() if "gate" in entry}
+    assert gates
+    for statement, entry in gates.items():
+        found = [gate for joined in iks.every(entry["runbook"]) for gate in joined.gates]
+        assert statement in {gate.citation for gate in found if gate.id == entry["gate"]}
 
 
 def test_a_runbook_cites_only_statements_that_its_steps_or_traffic_bring(document: dict[str, Any]) -> None:

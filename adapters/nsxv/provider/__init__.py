@@ -1,12 +1,22 @@
 """NSX-V, as resources."""
 
 import re
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from adapters.nsxv import xml
 from adapters.nsxv.client import NsxClient
-from adapters.nsxv.provider import interface_calls, object_calls, places, reading, rule_calls, traits
-from adapters.nsxv.provider.calls import Call, Work, calls
+from adapters.nsxv.provider import (
+    interface_calls,
+    object_calls,
+    places,
+    reading,
+    rule_calls,
+    section_calls,
+    states,
+    traits,
+)
+from adapters.nsxv.provider.calls import WAITING, Call, Work, calls
 from adapters.nsxv.provider.directory import EDGES, Directory
 from adapters.nsxv.provider.markers import Markers
 from adapters.nsxv.provider.session import Session
@@ -25,7 +35,7 @@ from hopbook.errors import HopbookError, Missing, Rejected, SystemTrouble
 from hopbook.resources.base import Key, SecretRef
 from hopbook.secret import Secret
 
-_COUNTED = frozenset({"firewall", "nat", "routing"})  # what we fill edges with
+_COUNTED = frozenset({"firewall", "ipsec", "nat", "routing"})  # what we fill edges with
 _TOO_MANY = re.compile(r"\b(limit|exceed\w*|maximum)\b", re.IGNORECASE)
 
 _DO: Mapping[Work, Callable[[Session, Sequence[Change]], None]] = {
@@ -42,6 +52,8 @@ _DO: Mapping[Work, Callable[[Session, Sequence[Change]], None]] = {
     Work.APPEND: rule_calls.append,
     Work.RULE: rule_calls.one,
     Work.REWRITE: rule_calls.rewrite,
+    Work.BGP: section_calls.bgp,
+    Work.IPSEC: section_calls.ipsec,
     Work.SETTING: object_calls.setting,
 }
 
@@ -54,6 +66,8 @@ class NsxProvider:
         site: The site's name, which our markers carry.
         protected: Edges that nobody may touch, by name: the management edge, HCX's own.
         resolve: Where secrets come from; asked for a password only when the call that holds it is made.
+        waiting: How sessions and tunnels are asked for and how long they are waited for.
+        sleep: How to wait.
     """
 
     def __init__(
@@ -63,16 +77,19 @@ class NsxProvider:
         site: str,
         protected: frozenset[str] = frozenset(),
         resolve: Callable[[SecretRef], Secret],
+        waiting: states.Waiting | None = None,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
         self._markers = Markers(site)
         self._protected = protected
         self._resolve = resolve
+        self._waiting, self._sleep = waiting or states.Waiting(), sleep
         self.kinds: Mapping[str, KindTraits] = traits.kinds(protected, client.timeout, client.deploy_timeout)
 
     def observe(self, scope: Scope) -> Observation:
         """Read the edges that the scope's keys live on, each in one call, and the logical switches."""
-        return reading.observe(self._client, self._markers, scope)
+        return reading.observe(self._client, self._markers, scope, self._waiting.commands)
 
     def places(self, edges: Iterable[Key], hosts: Collection[str]) -> Observation:
         """The ESXi host of each edge's active appliance, as the site names hosts."""
@@ -88,6 +105,11 @@ class NsxProvider:
         for call in calls(batch):
             if failed:
                 yield from not_attempted(call.changes, failed)
+                continue
+            if call.work in WAITING:
+                outcomes = self._wait(session, call)
+                failed = next((f"{one.key.name} did not come about" for one in outcomes if one.reason), "")
+                yield from outcomes
                 continue
             result, reason = self._make(session, call)
             if result is Result.APPLIED:
@@ -107,6 +129,22 @@ class NsxProvider:
             for capability in summary.iterfind("featureCapabilities/featureCapability")
             for limit in capability.iterfind("configurationLimit")
         }
+
+    def _wait(self, session: Session, call: Call) -> list[Outcome]:
+        """Sessions and tunnels come about by themselves, or do not: nobody sets them."""
+        try:
+            why = states.wait(self._client, session.directory, call.changes, self._waiting, self._sleep)
+        except HopbookError as error:
+            return list(_all(call, Result.REFUSED, str(error)))
+        return [
+            Outcome(
+                key=change.key,
+                result=Result.REFUSED if why.get(change.key) else Result.APPLIED,
+                reason=why.get(change.key, ""),
+                more=change is not call.changes[-1],
+            )
+            for change in call.changes
+        ]
 
     def _make(self, session: Session, call: Call) -> tuple[Result, str]:
         protected = traits.why_protected(call.changes[0].resource, self._protected)

@@ -14,10 +14,16 @@ from adapters.nsxv.provider.traits import owner_of
 from hopbook.engine.change import Action, Change
 from hopbook.resources.base import Key
 from hopbook.resources.nsxv import (
+    Bgp,
+    BgpNeighbour,
+    BgpSession,
     Edge,
     EdgeSetting,
     FirewallRule,
     Interface,
+    Ipsec,
+    IpsecSite,
+    IpsecTunnel,
     LogicalSwitch,
     NatRule,
     Router,
@@ -41,10 +47,28 @@ class Work(StrEnum):
     APPEND = "append rules"
     RULE = "insert, change or remove one rule"
     REWRITE = "rewrite the rules, some in another order"
+    BGP = "change BGP and its neighbours"
+    IPSEC = "change IPsec and its sites"
     SETTING = "change a setting"
+    SESSIONS = "wait for BGP sessions"
+    TUNNELS = "wait for IPsec tunnels"
 
 
-_SEVERAL = frozenset({Work.SLOTS, Work.ADD_LIFS, Work.REMOVE_LIFS, Work.ROUTES, Work.APPEND, Work.REWRITE})
+WAITING = frozenset({Work.SESSIONS, Work.TUNNELS})
+"""What changes nothing."""
+_SECTIONS = frozenset({Work.BGP, Work.IPSEC})
+_SEVERAL = frozenset(
+    {
+        Work.SLOTS,
+        Work.ADD_LIFS,
+        Work.REMOVE_LIFS,
+        Work.ROUTES,
+        Work.APPEND,
+        Work.REWRITE,
+        *_SECTIONS,
+        *WAITING,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +89,8 @@ class Call:
             return False
         if self.work is Work.DEPLOY:
             return isinstance(change.resource, Interface) and change.action is Action.CREATE
-        return work is self.work and work in _SEVERAL and change.key.kind == self.changes[0].key.kind
+        alike = change.key.kind == self.changes[0].key.kind or work in _SECTIONS
+        return work is self.work and work in _SEVERAL and alike
 
 
 def calls(batch: Sequence[Change]) -> list[Call]:
@@ -127,6 +152,12 @@ def _work(change: Change) -> Work:
     single: dict[type, Work] = {
         LogicalSwitch: Work.SWITCH,
         StaticRoute: Work.ROUTES,
+        Bgp: Work.BGP,
+        BgpNeighbour: Work.BGP,
+        BgpSession: Work.SESSIONS,
+        Ipsec: Work.IPSEC,
+        IpsecSite: Work.IPSEC,
+        IpsecTunnel: Work.TUNNELS,
         EdgeSetting: Work.SETTING,
     }
     for kind, work in single.items():

@@ -1,4 +1,7 @@
-"""Observing: one GET an edge, whatever it carries, plus the lists that names come from."""
+"""Observing: one GET an edge, whatever it carries, plus the lists that names come from.
+
+What sessions and tunnels have come to is read only where it is asked for: `provider.states`.
+"""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -6,14 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from adapters.nsxv import xml
 from adapters.nsxv.client import NsxClient
 from adapters.nsxv.errors import SYSTEM
-from adapters.nsxv.provider import appliances, interfaces, routes, rules, settings, traits
+from adapters.nsxv.provider import appliances, bgp, interfaces, ipsec, routes, rules, settings, states, traits
 from adapters.nsxv.provider.directory import EDGES, Directory, Found
 from adapters.nsxv.provider.markers import Markers
 from adapters.nsxv.xml import Element
 from hopbook.engine.change import Observation, Observed, Pending, Scope
 from hopbook.errors import Garbled, Missing
 from hopbook.resources.base import Key
-from hopbook.resources.nsxv import Edge, Interface, LogicalSwitch, Router
+from hopbook.resources.nsxv import Bgp, Edge, Interface, Ipsec, LogicalSwitch, Router
 
 _AT_ONCE = 8  # edges read side by side
 _DONE = frozenset({"SUCCESS", "COMPLETED", "FAILED", "ROLLBACK"})  # the guide's text and examples differ
@@ -21,15 +24,16 @@ _DONE = frozenset({"SUCCESS", "COMPLETED", "FAILED", "ROLLBACK"})  # the guide's
 
 def owners(scope: Scope) -> frozenset[str]:
     """The edges and routers that a scope is about, by name."""
-    whole = {Edge.kind, Router.kind, *settings.SETTINGS}
+    whole = {Edge.kind, Router.kind, Bgp.kind, Ipsec.kind, *settings.SETTINGS}
+    apart = {LogicalSwitch.kind, *states.KINDS}
     return frozenset(
         key.name if key.kind in whole else key.name.partition("/")[0]
         for key in scope.keys
-        if key.kind.startswith("nsxv.") and key.kind != LogicalSwitch.kind
+        if key.kind.startswith("nsxv.") and key.kind not in apart
     )
 
 
-def observe(client: NsxClient, markers: Markers, scope: Scope) -> Observation:
+def observe(client: NsxClient, markers: Markers, scope: Scope, commands: states.Commands) -> Observation:
     """Read a scope.
 
     Raises:
@@ -42,7 +46,8 @@ def observe(client: NsxClient, markers: Markers, scope: Scope) -> Observation:
         seen = _edges(client, markers, directory, names)
     if any(key.kind == LogicalSwitch.kind for key in scope.keys):
         seen = seen.merged(Observation(items=dict(directory.observed_switches())))
-    return seen
+    told = states.observe(client, directory, scope, commands)
+    return seen.merged(Observation(items=told)) if told else seen
 
 
 def _edges(client: NsxClient, markers: Markers, directory: Directory, names: frozenset[str]) -> Observation:
@@ -92,6 +97,12 @@ def _parts(edge: Found, element: Element, directory: Directory) -> Iterator[tupl
     static = element.find("features/routing/staticRouting")
     if static is not None:
         yield from routes.observed(owner, static)
+    routing = element.find("features/routing")
+    if routing is not None:
+        yield from bgp.observed(owner, routing)
+    tunnels = element.find("features/ipsec")
+    if tunnels is not None:
+        yield from ipsec.observed(owner, tunnels)
     features = element.find("features")
     if features is not None:
         yield from settings.observed(owner, features)

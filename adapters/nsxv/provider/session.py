@@ -74,12 +74,19 @@ class Session:
         The version that was read goes back with it. Where NSX minds it, somebody else's change in between is
         noticed, and the section is read and edited once more.
         """
-        for reading in range(_READINGS):
+
+        def attempt() -> None:
             section = self.read(path)
-            if not edit(section):
-                return
-            try:
+            if edit(section):
                 self.send("PUT", path, section)
+
+        self.again(attempt)
+
+    def again(self, attempt: Callable[[], None]) -> None:
+        """Read, edit and write as `attempt` does, and all of it once more where NSX stays busy."""
+        for reading in range(_READINGS):
+            try:
+                attempt()
             except Busy:
                 if reading + 1 == _READINGS:
                     raise

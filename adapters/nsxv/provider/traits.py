@@ -7,12 +7,18 @@ from hopbook.engine.change import KindTraits
 from hopbook.resources import shadow
 from hopbook.resources.base import Resource
 from hopbook.resources.nsxv import (
+    Bgp,
+    BgpNeighbour,
+    BgpSession,
     DnsRelay,
     Edge,
     FirewallPolicy,
     FirewallRule,
     HighAvailability,
     Interface,
+    Ipsec,
+    IpsecSite,
+    IpsecTunnel,
     LogicalSwitch,
     NatRule,
     Router,
@@ -42,6 +48,7 @@ def kinds(protected: frozenset[str], timeout: float, deploy_timeout: float) -> M
     )
     appliance = replace(plain, call_timeout=deploy_timeout, fixed=_OF_AN_APPLIANCE)
     setting = replace(plain, setting=True)
+    state = replace(setting, by_key=True)  # asked for only by who waits for it
     return {
         Edge.kind: appliance,
         Router.kind: appliance,
@@ -58,6 +65,12 @@ def kinds(protected: frozenset[str], timeout: float, deploy_timeout: float) -> M
         DnsRelay.kind: setting,
         HighAvailability.kind: setting,
         Syslog.kind: setting,
+        Bgp.kind: setting,
+        BgpNeighbour.kind: plain,
+        BgpSession.kind: state,
+        Ipsec.kind: setting,
+        IpsecSite.kind: plain,
+        IpsecTunnel.kind: state,
     }
 
 

@@ -6,7 +6,7 @@ and nothing that ends a VPN.
 
 from collections.abc import Callable, Mapping
 
-from adapters.nsxv.simulator import dns, firewall, nat, routing, settings
+from adapters.nsxv.simulator import dns, firewall, ipsec, nat, routing, settings
 from adapters.nsxv.simulator.errors import invalid
 from adapters.nsxv.simulator.fields import Fields
 from adapters.nsxv.simulator.state import Edge, EdgeType
@@ -17,6 +17,7 @@ _RENDER: Mapping[str, Callable[[Edge], Node]] = {
     "dns": dns.render,
     "firewall": firewall.render,
     "highAvailability": settings.render_high_availability,
+    "ipsec": ipsec.render,
     "nat": nat.render,
     "routing": routing.render,
     "syslog": settings.render_syslog,
@@ -61,11 +62,6 @@ _UNTOUCHED: Mapping[str, tuple[Node, ...]] = {
         node("ipPools"),
         node("logging", node("enable", "false"), node("logLevel", "info")),
     ),
-    "ipsec": (
-        node("logging", node("enable", "true"), node("logLevel", "warning")),
-        node("sites"),
-        node("global", node("caCertificates"), node("crlCertificates")),
-    ),
     "l2Vpn": (node("logging", node("enable", "false"), node("logLevel", "info")),),
     "loadBalancer": (
         node("enableServiceInsertion", "false"),
@@ -98,8 +94,9 @@ def enabled(edge: Edge) -> dict[str, bool]:
         "syslog": edge.syslog.enabled,
         "nat": edge.type is EdgeType.GATEWAY and edge.nat.enabled,
         "dns": edge.dns.enabled,
-        "ipsec": False,
+        "ipsec": edge.ipsec.enabled,
         "firewall": edge.firewall.enabled,
+        "bgp": edge.routing.bgp is not None,
         "staticRouting": bool(edge.routing.routes or edge.routing.default),
         "highAvailability": edge.high_availability.enabled,
     }
@@ -134,3 +131,5 @@ def _take_gateways(world: World, edge: Edge, fields: Fields) -> None:
         edge.nat = nat.parse(world, edge, fields.inner("nat"))
     if fields.has("dns"):
         edge.dns = dns.parse(world, edge, fields.inner("dns"))
+    if fields.has("ipsec"):
+        edge.ipsec = ipsec.parse(world, edge, fields.inner("ipsec"))

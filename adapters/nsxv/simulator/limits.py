@@ -1,7 +1,8 @@
 """The configuration maximums, as data: what `GET .../summary` shows and what a change may not exceed.
 
 From the NSX-V API guide 6.4 where it has them (static routes, the capability list of an edge). The sizes of
-NAT are from memory and unproven (`nsxv.md` section 3), so each value can be overridden.
+NAT and the counts of BGP neighbours, with their key, are from memory and unproven (`nsxv.md` section 3), so
+each value can be overridden.
 """
 
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ _BY_SIZE: Mapping[str, tuple[int, int, int, int]] = {
     "firewall.MAX_RULES": (2048, 2048, 2048, 2048),
     "ipsec.MAX_TUNNELS": (512, 1600, 4096, 6000),
     "nat.MAX_RULES": (2048, 2048, 4096, 8192),
+    "routing.MAX_BGP_NEIGHBOURS": (10, 20, 50, 50),
     "routing.MAX_ROUTES": (2048, 2048, 10240, 10240),
     "syslog.MAX_SERVER_IPS": (2, 2, 2, 2),
 }

@@ -24,13 +24,16 @@ from adapters.nsxv.simulator import (
     front,
     health,
     interfaces,
+    ipsec,
     lifs,
     nat,
+    net,
     probes,
     routing,
     settings,
     vdn,
 )
+from adapters.nsxv.simulator.control import Control
 from adapters.nsxv.simulator.dump import dump
 from adapters.nsxv.simulator.errors import ApiError, concurrent
 from adapters.nsxv.simulator.exchange import (
@@ -52,7 +55,7 @@ SYSTEM = "nsxv"
 LARGEST_BODY = 10 * 2**20
 
 # `health` before `edges`: see there
-_MODULES = (admin, vdn, health, deploy, edges, interfaces, lifs, nat, firewall, routing, dns, settings)
+_MODULES = (admin, vdn, health, deploy, edges, interfaces, lifs, nat, firewall, routing, ipsec, dns, settings)
 _EDGES = "/api/4.0/edges"
 
 
@@ -118,8 +121,11 @@ class NsxManager:
         self._lock = threading.RLock()
         self._publishing: set[str] = set()
         self._world = World(version=_version(version), options=options, clock=clock, administrator=username)
-        self.probes = probes.Probes(self._lock)
-        routes = [*(route for module in _MODULES for route in module.ROUTES), *self.probes.routes]
+        self.control = Control()
+        self.probes = probes.Probes(self._lock, self.control)
+        asking = (*self.probes.routes, *ipsec.Statistics(self._lock, self.control).routes)
+        routes = [*(route for module in _MODULES for route in module.ROUTES), *asking]
+        self._asking = frozenset(route.handler for route in asking)
         self._table = Table(routes, self._world.version)
 
     # What a site is given
@@ -174,6 +180,16 @@ class NsxManager:
         """The logical switches by id, as vCenter sees their port groups."""
         with self._lock:
             return dict(self._world.switches)
+
+    def keys(self, edge: str) -> dict[str, str]:
+        """The pre-shared key by which each IPsec site of an edge works, by the sites' names."""
+        with self._lock:
+            sections = (item.ipsec for item in self._world.edges.values() if item.shown_name == edge)
+            return {
+                site.name or f"#{site.id}": section.psk if site.peer == net.ANY else site.psk
+                for section in sections
+                for site in section.sites
+            }
 
     def dump(self) -> dict[str, Any]:
         """The configuration as plain data; equal for two managers that are configured alike."""
@@ -248,7 +264,7 @@ class NsxManager:
             raise ApiError(413)
         handler, args = self._table.find(incoming.method, incoming.path)
         incoming = replace(incoming, args=args)
-        if incoming.path.startswith(probes.PATHS):
+        if handler in self._asking:  # they lock by themselves, and not while they ask others
             return handler(self._world, incoming)
         if incoming.method != "GET":
             return self._change(handler, incoming, job)

@@ -1,7 +1,8 @@
 """What the manager answers to probes: the central CLI, and Traceflow (`nsxv.md` 2.9 and 2.14).
 
-The CLI's tables are made from the edge's configuration, as an edge that published it has them. The text of
-`ip route` is a real edge's; of the other tables only the frame is known (iptables' with a column `rid`).
+The CLI's tables are made from the edge's configuration, as an edge that published it has them, and of what
+`control` says of its sessions and tunnels. The text of `ip route` and `ip bgp neighbors` is a real edge's; of
+NAT and firewall only the frame is known (iptables' with a column `rid`), of `service ipsec` nothing.
 
 Where a packet goes a manager without hosts cannot know: whoever couples the simulators says it (`follow`).
 Probes change no configuration, so they keep no edge busy and are no change. A connection is in `flows` only
@@ -9,11 +10,12 @@ if somebody put it there, for nobody sends packets through a simulated edge.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from adapters.nsxv.simulator import firewall, net
+from adapters.nsxv.simulator.control import Control, Learned, Session, Tunnel
 from adapters.nsxv.simulator.errors import invalid, not_found
 from adapters.nsxv.simulator.exchange import PLAIN, Incoming, Reply, Route, created, ok
 from adapters.nsxv.simulator.fields import Fields
@@ -24,7 +26,6 @@ from adapters.nsxv.simulator.world import World
 
 CLI = "/api/1.0/nsx/cli"
 TRACEFLOW = "/api/2.0/vdn/traceflow"
-PATHS = (CLI, TRACEFLOW)
 
 _LAST_PORT = 2**16 - 1
 _LONGEST = 15_000  # milliseconds
@@ -75,16 +76,17 @@ class Probes:
 
     Args:
         lock: Held while the manager's configuration is looked at, and not while a packet is followed.
+        control: Who knows what sessions and tunnels have come to.
 
     Attributes:
         follow: Where packets go; None: Traceflow is refused.
         flows: The connections of each edge by its id, as lines of its table.
     """
 
-    def __init__(self, lock: "threading.RLock") -> None:
+    def __init__(self, lock: "threading.RLock", control: Control) -> None:
         self.follow: Follow | None = None
         self.flows: dict[str, list[str]] = {}
-        self._lock = lock
+        self._lock, self._control = lock, control
         self._done: dict[str, tuple[Injected, Sequence[Seen]]] = {}
         self._read: set[str] = set()
         self.routes = (
@@ -101,29 +103,40 @@ class Probes:
             raise invalid("Parameter action must be execute.")
         with request.fields("nsxcli") as fields:
             command = fields.required("command")
-        with self._lock:
-            return Reply(200, self._shown(world, command.split()).encode(), PLAIN)
+        return Reply(200, self._shown(world, command.split()).encode(), PLAIN)
 
     def _shown(self, world: World, words: Sequence[str]) -> str:
         match words:
-            case ["show", "edge", identifier, *table] if identifier in world.edges:
-                return self._table(world.edges[identifier], " ".join(table))
-            case ["show", "edge", identifier, *_]:
-                return f"Error: edge {identifier} is not found.\n"
+            case ["show", "edge", identifier, *table]:
+                with self._lock:
+                    edge = world.edges.get(identifier)
+                    name = edge.shown_name if edge else ""
+                if edge is None:
+                    return f"Error: edge {identifier} is not found.\n"
+                sessions = self._control.sessions(name) if table[:1] == ["ip"] else {}
+                tunnels = self._control.tunnels(name) if table == ["service", "ipsec"] else {}
+                with self._lock:
+                    return self._table(edge, " ".join(table), sessions, tunnels)
             case _:
                 return f"% Invalid command: {' '.join(words)}\n"
 
-    def _table(self, edge: Edge, table: str) -> str:
-        gateway = edge.type is EdgeType.GATEWAY
-        if table == "ip route":
-            return _routes(edge)
-        if table == "nat" and gateway:
-            return _nat(edge)
-        if table == "firewall" and gateway:
-            return _firewall(edge)
-        if table == "flowtable" and gateway:
-            return "".join(f"{line}\n" for line in self.flows.get(edge.id, ()))
-        return f"% Invalid command: {table}\n"
+    def _table(
+        self, edge: Edge, table: str, sessions: Mapping[str, Session], tunnels: Mapping[str, Tunnel]
+    ) -> str:
+        learned = [route for session in sessions.values() for route in session.routes]
+        tables: dict[str, Callable[[], str]] = {
+            "ip route": lambda: _routes(edge, learned),
+            "ip route bgp": lambda: _routes(edge, learned, only="B"),
+            "ip bgp neighbors": lambda: _neighbours(edge, sessions),
+        }
+        if edge.type is EdgeType.GATEWAY:
+            tables |= {
+                "nat": lambda: _nat(edge),
+                "firewall": lambda: _firewall(edge),
+                "flowtable": lambda: "".join(f"{line}\n" for line in self.flows.get(edge.id, ())),
+                "service ipsec": lambda: _tunnels(edge, tunnels),
+            }
+        return tables[table]() if table in tables else f"% Invalid command: {table}\n"
 
     # Traceflow
 
@@ -177,8 +190,32 @@ class Probes:
 # An edge's tables
 
 
-def _routes(edge: Edge) -> str:
-    ways = sorted(_best(edge), key=lambda way: (way[0], way[3]))
+def _neighbours(edge: Edge, sessions: Mapping[str, Session]) -> str:
+    lines: list[str] = []
+    for item in edge.routing.bgp.neighbours if edge.routing.bgp else ():
+        session = sessions.get(item.address, Session())
+        lines += [
+            "",
+            f"BGP neighbor is {item.address},   remote AS {item.asn},",
+            f"BGP state = {session.state}, {'up' if session.state == 'Established' else 'down'}",
+            f"Hold time is {item.hold}, Keep alive interval is {item.keepalive} seconds",
+            f"\t Prefixes received {len(session.routes)} sent 0 advertised 0",
+        ]
+    return "\n".join([*lines, ""])
+
+
+def _tunnels(edge: Edge, tunnels: Mapping[str, Tunnel]) -> str:
+    lines = [f"IPsec service is {'enabled' if edge.ipsec.enabled else 'disabled'}"]
+    for site in edge.ipsec.sites:
+        tunnel = tunnels.get(site.name or f"#{site.id}", Tunnel())
+        word = "up" if tunnel.up else f"down {tunnel.reason}"
+        lines.append(f"{site.id} {site.name} {site.local} - {site.peer}: {word}")
+    return "\n".join([*lines, ""])
+
+
+def _routes(edge: Edge, learned: Iterable[Learned], only: str = "") -> str:
+    ways = sorted(_best([*_ways(edge), *_told(learned)]), key=lambda way: (way[0], way[3]))
+    ways = [way for way in ways if only in {"", way[1]}]
     lines = [
         f"{code:<8}{network!s:<21}{f'[{distance}/{metric}]':<14}via {hop!s:<16}"
         for network, code, (distance, metric), hop in ways
@@ -190,9 +227,13 @@ def _routes(edge: Edge) -> str:
 _Way = tuple[IPv4Network, str, tuple[int, int], IPv4Address]
 
 
-def _best(edge: Edge) -> Iterator[_Way]:
+def _told(learned: Iterable[Learned]) -> Iterator[_Way]:
+    for route in learned:
+        yield route.network, "B", (route.distance, 0), route.next_hop
+
+
+def _best(ways: Sequence[_Way]) -> Iterator[_Way]:
     """The ways to each network of the lowest distance."""
-    ways = list(_ways(edge))
     nearest: dict[IPv4Network, int] = {}
     for network, _, (distance, _), _ in ways:
         nearest[network] = min(distance, nearest.get(network, distance))

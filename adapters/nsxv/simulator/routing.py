@@ -1,14 +1,14 @@
-"""Static routing of an edge (NSX-V API guide 6.4, "Working with NSX Edge Routing"; `nsxv.md` 2.8).
+"""The routing of an edge (NSX-V API guide 6.4, "Working with NSX Edge Routing"; `nsxv.md` 2.8, 2.9).
 
 `/static` replaces every route and the default route together; `staticroute?network=` (6.4.4) touches one
-prefix. Dynamic routing is not simulated: its addresses are unknown here, and its sections are refused.
+prefix. OSPF and multicast are not simulated: their addresses are unknown here, and their sections refused.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
-from adapters.nsxv.simulator import logs, net
+from adapters.nsxv.simulator import bgp, logs, net, system_rules
 from adapters.nsxv.simulator.errors import collect, invalid, not_found
 from adapters.nsxv.simulator.exchange import Incoming, Reply, Route, done, ok
 from adapters.nsxv.simulator.fields import Fields
@@ -30,7 +30,10 @@ def parse(world: World, edge: Edge, fields: Fields) -> Routing:
         if not fields.flag("enabled", default=True):
             raise invalid(f"Field {fields.path('enabled')} cannot be false.")
         settings = _parse_global(fields.inner("routingGlobalConfig"))
-        return _parse_static(world, edge, fields.inner("staticRouting"), Routing(settings=settings))
+        routing = _parse_static(world, edge, fields.inner("staticRouting"), Routing(settings=settings))
+        if not fields.has("bgp"):
+            return routing
+        return replace(routing, bgp=bgp.parse(world, edge, fields.inner("bgp"), settings))
 
 
 def _parse_global(fields: Fields) -> RoutingGlobal:
@@ -90,7 +93,7 @@ def _parse_route(edge: Edge, fields: Fields) -> StaticRoute:
             description=fields.text("description"),
         )
     _check_reach(edge, route.next_hop, route.vnic, fields.path("nextHop"))
-    return route
+    return replace(route, mtu=None) if route.mtu == _mtu(edge, route.vnic, route.next_hop) else route
 
 
 def _parse_default(edge: Edge, fields: Fields, settings: RoutingGlobal) -> DefaultRoute:
@@ -109,7 +112,7 @@ def _parse_default(edge: Edge, fields: Fields, settings: RoutingGlobal) -> Defau
         raise invalid(f"Field {path} holds more than one gateway, which needs ecmp.")
     for one in gateways:
         _check_reach(edge, net.address(one, path), route.vnic, path)
-    return route
+    return replace(route, mtu=None) if route.mtu == _mtu(edge, route.vnic, gateways[0]) else route
 
 
 def _interface(edge: Edge, fields: Fields) -> str:
@@ -142,6 +145,7 @@ def render(edge: Edge) -> Node:
         node("enabled", True),  # noqa: FBT003 - an element's value
         _render_global(edge.routing.settings),
         _render_static(edge),
+        bgp.render(edge.routing.bgp) if edge.routing.bgp else None,
     )
 
 
@@ -211,6 +215,7 @@ def _mtu(edge: Edge, vnic: str, hop: str) -> int:
 
 def _store(edge: Edge, routing: Routing) -> Reply:
     edge.routing = routing
+    system_rules.plumb(edge)
     edge.touch("routing")
     return done()
 
@@ -235,7 +240,24 @@ def _get_global(world: World, request: Incoming) -> Reply:
 def _put_global(world: World, request: Incoming) -> Reply:
     edge = world.edge(request)
     settings = _parse_global(request.fields("routingGlobalConfig"))
+    bgp.check(edge.routing.bgp, settings)
     return _store(edge, replace(edge.routing, settings=settings))
+
+
+def _get_bgp(world: World, request: Incoming) -> Reply:
+    sensitive = world.version >= _SHOWN_SINCE and request.asks("showSensitiveData")
+    return ok(bgp.render(world.edge(request).routing.bgp, sensitive=sensitive))
+
+
+def _put_bgp(world: World, request: Incoming) -> Reply:
+    edge = world.edge(request)
+    fields = Fields(request.document("bgp"))
+    return _store(edge, replace(edge.routing, bgp=bgp.parse(world, edge, fields, edge.routing.settings)))
+
+
+def _delete_bgp(world: World, request: Incoming) -> Reply:
+    edge = world.edge(request)
+    return _store(edge, replace(edge.routing, bgp=None))
 
 
 def _get_static(world: World, request: Incoming) -> Reply:
@@ -321,6 +343,7 @@ def _delete_prefix(world: World, request: Incoming) -> Reply:
 
 _CONFIG = "/api/4.0/edges/{edge}/routing/config"
 _BY_PREFIX_SINCE = (6, 4, 4)
+_SHOWN_SINCE = (6, 4, 4)
 
 ROUTES = (
     Route("GET", _CONFIG, _get_config),
@@ -328,6 +351,9 @@ ROUTES = (
     Route("DELETE", _CONFIG, _delete_config),
     Route("GET", f"{_CONFIG}/global", _get_global),
     Route("PUT", f"{_CONFIG}/global", _put_global),
+    Route("GET", f"{_CONFIG}/bgp", _get_bgp),
+    Route("PUT", f"{_CONFIG}/bgp", _put_bgp),
+    Route("DELETE", f"{_CONFIG}/bgp", _delete_bgp),
     Route("GET", f"{_CONFIG}/static", _get_static),
     Route("PUT", f"{_CONFIG}/static", _put_static),
     Route("DELETE", f"{_CONFIG}/static", _delete_static),

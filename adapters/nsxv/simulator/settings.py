@@ -148,6 +148,7 @@ def _get_auto(world: World, request: Incoming) -> Reply:
 def _put_auto(world: World, request: Incoming) -> Reply:
     edge = world.edge(request)
     edge.auto = parse_auto(request.fields("autoConfiguration"))
+    system_rules.plumb(edge)
     edge.touch()
     return done()
 

@@ -12,6 +12,7 @@ from adapters.nsxv.simulator.values import (
     Dns,
     Firewall,
     HighAvailability,
+    Ipsec,
     Nat,
     Routing,
     Syslog,
@@ -176,6 +177,7 @@ class Edge:
     firewall: Firewall
     routing: Routing = field(default_factory=Routing)
     dns: Dns = field(default_factory=Dns)
+    ipsec: Ipsec = field(default_factory=Ipsec)
     syslog: Syslog = field(default_factory=Syslog)
     high_availability: HighAvailability = field(default_factory=HighAvailability)
     version: int = field(default=1, metadata=GENERATED)

@@ -2,9 +2,10 @@
 
 Captured from real edges: 131073 `default rule for ingress traffic` (default_policy, always last) and 131074
 `firewall` (internal_high: what the edge itself sends). `highAvailability` is plumbed even without
-autoConfiguration (NSX-V API guide 6.4, autoconfiguration); what that rule matches is not documented, so it is
-kept to the edge itself. The guide names more (routing, dhcp, ipsec) for services that are not simulated; none
-is made up for the DNS relay, whose rule no source shows.
+autoConfiguration (NSX-V API guide 6.4, autoconfiguration), `routing` for BGP and `ipsec` for IKE only with
+it. What these rules match is not documented, so they are kept to the edge itself and open nothing: who wants
+BGP or IKE let in has to say so. The guide names one for DHCP, which is not simulated; none is made up for the
+DNS relay, whose rule no source shows.
 """
 
 from adapters.nsxv.simulator.state import DEFAULT_POLICY_ID, FIREWALL_RULE_ID, Edge
@@ -18,7 +19,12 @@ def plumb(edge: Edge) -> None:
 
     User rules and these take their ids from one counter, so it matters when a rule first appears.
     """
-    wanted = ["highAvailability"] if edge.high_availability.enabled else []
+    services = {
+        "highAvailability": edge.high_availability.enabled,
+        "routing": edge.auto.enabled and edge.routing.bgp is not None,
+        "ipsec": edge.auto.enabled and edge.ipsec.enabled,
+    }
+    wanted = [name for name, works in services.items() if works]
     kept = {name: rule_id for name, rule_id in edge.auto_rule_ids.items() if name in wanted}
     edge.auto_rule_ids = {name: kept.get(name) or next_id(edge) for name in wanted}
 

@@ -171,12 +171,97 @@ class DefaultRoute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BgpFilter:
+    """What a neighbour may tell (`in`) or is told (`out`); the first that holds a prefix decides."""
+
+    direction: str
+    action: str
+    network: str
+    ge: int | None
+    le: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BgpNeighbour:
+    """One BGP neighbour. `forwarding` and `protocol` are a DLR's."""
+
+    address: str
+    asn: int
+    weight: int
+    hold: int
+    keepalive: int
+    forwarding: str
+    protocol: str
+    remove_private: bool
+    password: str = field(repr=False, metadata=GENERATED)
+    filters: tuple[BgpFilter, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedistributionRule:
+    """Which routes are told to neighbours, or not."""
+
+    prefix: str
+    sources: tuple[str, ...]
+    action: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bgp:
+    """The BGP process of an edge, which has one only while it is enabled."""
+
+    asn: int
+    graceful_restart: bool
+    default_originate: bool
+    neighbours: tuple[BgpNeighbour, ...] = field(metadata=UNORDERED)
+    redistributes: bool
+    rules: tuple[RedistributionRule, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Routing:
     """The routing of an edge."""
 
     settings: RoutingGlobal = RoutingGlobal()
     routes: tuple[StaticRoute, ...] = field(default=(), metadata=UNORDERED)
     default: DefaultRoute | None = None
+    bgp: Bgp | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IpsecSite:
+    """One policy-based tunnel. `peer` may be `any`; then the key of all such tunnels is the section's."""
+
+    id: str = field(metadata=GENERATED)
+    enabled: bool
+    name: str
+    description: str
+    local_id: str
+    local: str
+    peer_id: str
+    peer: str
+    encryption: str
+    authentication: str
+    psk: str = field(repr=False, metadata=GENERATED)
+    pfs: bool
+    dh_group: str
+    local_subnets: tuple[str, ...] = field(metadata=UNORDERED)
+    peer_subnets: tuple[str, ...] = field(metadata=UNORDERED)
+    ike: str
+    digest: str
+    responder_only: bool
+    extension: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ipsec:
+    """The IPsec VPN of an ESG. What an untouched one logs is from the guide's description of DELETE."""
+
+    enabled: bool = False
+    events: bool = True
+    logging: Logging = Logging(enabled=True, level="warning")
+    sites: tuple[IpsecSite, ...] = field(default=(), metadata=UNORDERED)
+    psk: str = field(default="", repr=False, metadata=GENERATED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

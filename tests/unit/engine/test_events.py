@@ -120,7 +120,7 @@ def test_an_event_about_nothing_breaks_the_chain() -> None:
 
 @pytest.mark.parametrize(
     ("parameters", "name"),
-    [({}, "iks-vpn"), ({"cluster": "a"}, "iks-vpn[cluster=a]"), ({"z": 1, "b": 2}, "iks-vpn[b=2,z=1]")],
+    [({}, "iks-vpn"), ({"cluster": "a"}, "iks-vpn cluster=a"), ({"z": 1, "b": 2}, "iks-vpn b=2 z=1")],
 )
 def test_an_instance_is_a_runbook_with_what_tells_its_uses_apart(
     parameters: dict[str, Any], name: str

@@ -16,6 +16,7 @@ from hopbook.network.nodes import Esg, IbmRouter, KubeNode, Network, VpnGateway
 from hopbook.network.packet import Packet, ip
 from hopbook.network.routes import Route
 from hopbook.resources.base import Key
+from hopbook.resources.ibm import BgpPeering
 from hopbook.resources.nsxv import Edge
 from hopbook.site.document import read_document
 from hopbook.site.model import Site
@@ -303,7 +304,7 @@ def test_the_tunnel_may_be_used_from_the_instance_s_side() -> None:
         # Rule 25: the session is up by the BCR, and the BCR has no way for the packets
         ("vlan-bgp", "kubernetes.route:iks-a/workload-esg", "no route", "BCR"),
         ("vlan-bgp", "kubernetes.bgp-peer:iks-a/workload-esg", "no route", "internet"),
-        ("static-routes", "kubernetes.route:iks-a/databases", "no route", "internet"),
+        ("static-routes", "kubernetes.route:iks-a/workload", "no route", "internet"),
         ("static-dnat", "nsxv.nat-rule:workload-esg/dnat-orders-3306", "refused", "workload-esg"),
         ("bcr-bgp", "nsxv.bgp-neighbour:workload-esg/10.95.40.65", "no route", "internet"),
         # natOutgoing puts it outside the selectors
@@ -317,3 +318,23 @@ def test_each_part_of_a_join_is_needed(join: str, left_out: str, verdict: str, n
     (target,) = network.names["orders.example.com"].addresses
     found = sent(network, "catalogue-1", str(target), 3306)
     assert (found.verdict, found.end.node) == (verdict, node)
+
+
+def test_ibms_router_peers_with_whoever_asked() -> None:
+    """Two clusters' requests were granted: it is one speaker, with the neighbours of both."""
+    document = deepcopy(EXAMPLE)
+    document["iks"][0]["join"] = {"overlay": "workload", "how": "bcr-bgp"}
+    site = Site.model_validate(document)
+    written = observed.read(DOCUMENTS, site)
+    first = written.items[Key("ibm.bgp-peering", "BCR/iks-a")].resource
+    assert isinstance(first, BgpPeering)
+    one, *rest = first.neighbours
+    halves = (replace(first, neighbours=(one,)), replace(first, cluster="iks-b", neighbours=tuple(rest)))
+    items = {key: item for key, item in written.items.items() if key != first.key}
+    items |= {half.key: Observed(resource=half) for half in halves}
+    bcr = compile_network(site, Observation(items=items)).nodes["BCR"].speaker
+    whole = compile_network(site, written).nodes["BCR"].speaker
+    assert bcr is not None
+    assert whole is not None
+    assert {peer.address for peer in bcr.peers} == {peer.address for peer in whole.peers}
+    assert (bcr.asn, bcr.router_id) == (whole.asn, whole.router_id)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from xml.sax.saxutils import escape
 
 import httpx
 import pytest
@@ -13,7 +14,7 @@ from hopbook.errors import Garbled
 from hopbook.resources.base import Key
 from hopbook.resources.nsxv import Interface, LogicalSwitch
 from hopbook.secret import Secret
-from tests.contract.nsxv_lab import DLR, EDGE, ESG, INSIDE, SNAT, UPLINK, create, delete, update
+from tests.contract.nsxv_lab import DLR, EDGE, ESG, INSIDE, SNAT, TUNNEL, UPLINK, create, delete, update
 
 EDGES = """<pagedEdgeList><edgePage><pagingInfo><totalCount>1</totalCount></pagingInfo><edgeSummary>
   <objectId>edge-1</objectId><name>{name}</name><edgeType>{type}</edgeType></edgeSummary></edgePage></pagedEdgeList>"""
@@ -156,3 +157,32 @@ def test_what_cannot_be_done_is_refused_before_it_is_sent(change: Callable[[], C
     (outcome,) = outcomes(nsx, change())
 
     assert (outcome.result, says in outcome.reason) == (Result.REFUSED, True), outcome
+
+
+def test_a_key_that_nsx_repeats_in_its_refusal_is_not_told_on() -> None:
+    theirs, ours = "th3ir-<key>", "0ur-<key>"
+    site = (
+        "<site><name>theirs</name><siteId>ipsecsite-1</siteId><localIp>10.0.0.1</localIp><peerIp>10.0.0.9</peerIp>"
+        f"<psk>{escape(theirs)}</psk></site>"
+    )
+    pages = {
+        "/api/4.0/edges": EDGES.format(name=ESG.name, type="gatewayServices"),
+        "/api/4.0/edges/edge-1/ipsec/config": f"<ipsec><sites>{site}</sites></ipsec>",
+    }
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, text=pages[request.url.path])
+        details = f"Invalid document {escape(request.content.decode())}"
+        return httpx.Response(400, text=f"<error><details>{details}</details></error>")
+
+    client = NsxClient("https://nsx", "admin", Secret("x-x"), transport=httpx.MockTransport(answer))
+    nsx = NsxProvider(client, site="lab", resolve=lambda _: Secret(ours))
+
+    (outcome,) = nsx.apply([create(TUNNEL)], lambda _: None)
+
+    assert outcome.result is Result.REFUSED
+    assert "Invalid document" in outcome.reason
+    for key in (theirs, ours):
+        assert key not in outcome.reason
+        assert escape(key) not in outcome.reason

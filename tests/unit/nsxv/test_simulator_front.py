@@ -183,7 +183,7 @@ def test_a_body_beyond_the_limit_is_refused(client: httpx.Client) -> None:
         ("GET", "/api/9.9/nothing"),
         ("GET", "/"),
         ("PATCH", "/api/4.0/edges"),
-        ("GET", "/api/4.0/edges/edge-1/routing/config/bgp"),
+        ("GET", "/api/4.0/edges/edge-1/routing/config/ospf"),
         ("GET", "/api/4.0/edges/edge-1/nat/config/rules/196609"),
     ],
 )

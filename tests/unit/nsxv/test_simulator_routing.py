@@ -168,8 +168,8 @@ def test_a_put_of_all_replaces_every_section(client: httpx.Client, manager: NsxM
     assert manager.dump() == before
 
 
-@pytest.mark.parametrize("section", ["<bgp/>", "<ospf/>", "<enabled>false</enabled>"])
-def test_dynamic_routing_is_refused_and_not_ignored(client: httpx.Client, section: str) -> None:
+@pytest.mark.parametrize("section", ["<multicast/>", "<ospf/>", "<enabled>false</enabled>"])
+def test_what_is_not_simulated_is_refused_and_not_ignored(client: httpx.Client, section: str) -> None:
     assert client.put(ROUTING, content=f"<routing>{section}</routing>").status_code == 400
 
 

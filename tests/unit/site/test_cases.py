@@ -86,13 +86,13 @@ def read(text: str) -> tuple[Site, Document]:
     return site_of(document), document
 
 
-@pytest.mark.parametrize("case", cases("rules", "pairs", "consistency", "hcx"))
+@pytest.mark.parametrize("case", cases("rules", "pairs", "consistency", "hcx", "joins"))
 def test_problems(case: dict[str, Any]) -> None:
     text = changed(case)
     assert_findings(check_site(*read(text)), case.get("expect", []), text)
 
 
-@pytest.mark.parametrize("case", cases("rules", "pairs", "consistency", "hcx"))
+@pytest.mark.parametrize("case", cases("rules", "pairs", "consistency", "hcx", "joins"))
 def test_notes(case: dict[str, Any]) -> None:
     text = changed(case)
     assert_findings(notes(*read(text)), case.get("notes", []), text)

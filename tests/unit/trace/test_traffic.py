@@ -35,7 +35,7 @@ def test_every_file_is_named_like_its_traffic_and_expands(lab: Any, traffics: di
     assert {"internet-to-icp-web", "icp-node-to-registry", "icp-node-to-dns"} <= traffics.keys()
     for name, traffic in traffics.items():
         assert traffic.traffic == name
-        expected = not {"icp.egress=proxy", "iks.join=vpn"} & set(traffic.when)
+        expected = not {"icp.egress=proxy", "iks.join=vpn", "icp.vpns"} & set(traffic.when)
         assert bool(expand(traffic, lab.site)) is expected, name
 
 

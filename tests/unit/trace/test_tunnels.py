@@ -13,6 +13,7 @@ from hopbook.resources.base import Key
 from hopbook.resources.nsxv import Edge, NatAction, NatRule
 from hopbook.trace.verdict import Trace, Verdict
 from hopbook.trace.walk import trace
+from hopbook.vpn.reasons import Reason
 from tests.unit.trace.parts import HERE, esg, host, ipsec, network, networks, route, router, side, tcp, udp
 
 THERE = tcp("10.1.0.10", "10.2.0.10")
@@ -93,19 +94,39 @@ def test_the_far_side_may_begin() -> None:
 
 
 @pytest.mark.parametrize(
-    ("far", "why"),
+    ("far", "reason", "why"),
     [
-        ({"secret": "env:OTHER"}, "pre-shared keys differ"),
-        ({"local_id": "somebody"}, "identities do not match"),
-        ({"ike": "aes128-sha1-modp1024"}, "IKE proposals"),
-        ({"esp": "aes128-sha1"}, "ESP proposals"),
-        ({"beyond": networks("10.9.0.0/16")}, "traffic selectors have nothing in common"),
+        ({"secret": "env:OTHER"}, Reason.AUTHENTICATION_FAILED, "pre-shared keys differ"),
+        ({"local_id": "somebody"}, Reason.AUTHENTICATION_FAILED, "identities do not match"),
+        ({"ike": "aes128-sha1-modp1024"}, Reason.NO_PROPOSAL_CHOSEN, "IKE proposals"),
+        ({"esp": "aes128-sha1"}, Reason.NO_PROPOSAL_CHOSEN, "ESP proposals"),
+        (
+            {"beyond": networks("10.9.0.0/16")},
+            Reason.TS_UNACCEPTABLE,
+            "traffic selectors have nothing in common",
+        ),
     ],
 )
-def test_ends_that_do_not_match(far: dict[str, Any], why: str) -> None:
+def test_ends_that_do_not_match(far: dict[str, Any], reason: Reason, why: str) -> None:
     found = follow(joined(far=far))
     assert (found.verdict, found.end.node) == ("tunnel down", "edge-a")
+    assert f"is down: {reason}: " in found.end.reason
     assert why in found.end.reason
+
+
+def test_an_end_that_waits_for_somebody_else_is_none() -> None:
+    whole = joined()
+    waiting = replace(edge(whole, "edge-b").ipsec[0], peer=edge(whole, "edge-b").ipsec[0].local)
+    found = follow(changed(whole, "edge-b", ipsec=(waiting,)))
+    assert found.end.reason == "IPsec vpn-a is down: NO_PROPOSAL_CHOSEN: edge-b has no end for vpn-a"
+
+
+def test_of_several_proposals_one_in_common_is_enough() -> None:
+    several = {
+        "ike": "aes128-sha1-modp2048,aes256-sha256-modp2048",
+        "esp": "3des-sha1,aes256-sha256-modp2048!",
+    }
+    assert follow(joined(far=several)).verdict == "delivered"
 
 
 def test_ike_that_does_not_get_through_says_where_it_ended() -> None:
@@ -113,7 +134,7 @@ def test_ike_that_does_not_get_through_says_where_it_ended() -> None:
     cut = changed(whole, "wan", routes=RouteTable(whole.nodes["wan"].routes.routes[:1]))
     found = follow(cut)
     assert found.verdict == "tunnel down"
-    assert "IKE to 172.16.2.2: no route at wan" in found.end.reason
+    assert "NO_ANSWER: IKE to 172.16.2.2: no route at wan" in found.end.reason
 
 
 def test_a_route_by_an_interface_that_is_not_there_is_missing_information() -> None:
@@ -128,7 +149,10 @@ def test_nobody_begins() -> None:
     whole = joined()
     passive = replace(edge(whole, "edge-a").ipsec[0], initiates=False)
     found = follow(changed(whole, "edge-a", ipsec=(passive,)))
-    assert (found.verdict, found.end.reason) == ("tunnel down", "IPsec vpn-a is down: nobody initiates vpn-a")
+    assert (found.verdict, found.end.reason) == (
+        "tunnel down",
+        "IPsec vpn-a is down: NOT_STARTED: nobody initiates vpn-a",
+    )
 
 
 def test_a_tunnel_that_lets_go_leaks_in_clear_text() -> None:

@@ -1,0 +1,1 @@
+"""VPNs of strongSwan's chart: both ends of a tunnel from one source."""
