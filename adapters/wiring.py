@@ -31,6 +31,7 @@ from hopbook.site.model import Server, Site
 from hopbook.site.needs import require
 from hopbook.steps import naming
 from hopbook.trace.probes import Prober
+from hopbook.vpn.keys import KeyTable
 
 Resolve = Callable[[SecretRef], Secret]
 _SIMULATED_URL = "https://nsx.simulated"
@@ -116,13 +117,15 @@ def simulated(
     icp: Knowledge | None = None,
     tell: Callable[[Key, str], None] = _untold,
     given: Observation | None = None,
+    keys: KeyTable | None = None,
 ) -> Systems:
     """A rehearsal's systems: the real clients and providers against an in-process simulated site.
 
     What is `given` is there already. With `icp`, also those that machines are made with and ICP is installed
-    by; the site has `icp.install`. `tell` hears how far the installer is.
+    by; the site has `icp.install`. `tell` hears how far the installer is. With the `keys` of strongSwan's
+    chart, also helm.
     """
-    return upon(SimulatedSite(site, faults, given), site, icp, tell=tell)
+    return upon(SimulatedSite(site, faults, given), site, icp, keys=keys, tell=tell)
 
 
 def upon(
@@ -131,6 +134,7 @@ def upon(
     icp: Knowledge | None = None,
     clock: Clock | None = None,
     *,
+    keys: KeyTable | None = None,
     tell: Callable[[Key, str], None] = _untold,
 ) -> Systems:
     """The same of a simulated site that is there already: what one run leaves, the next one finds.
@@ -162,6 +166,10 @@ def upon(
         clusters = world.clusters.accesses(clock.sleep)
         providers.append(KubernetesProvider(clusters, site=site.site))
         closing += [access.client.close for access in clusters.values()]
+        if keys is not None:
+            from adapters import releasing
+
+            providers.append(releasing.rehearsed(site, keys, world, clusters, any_secret, clock.now))
     return Systems(
         providers=tuple(providers),
         clock=clock,
@@ -179,8 +187,9 @@ def real(
     runbook: str,
     icp: Knowledge | None = None,
     tell: Callable[[Key, str], None] = _untold,
+    keys: KeyTable | None = None,
 ) -> Systems:
-    """The systems that the site file names; `icp` and `tell` as for `simulated`.
+    """The systems that the site file names; `icp`, `tell` and `keys` as for `simulated`.
 
     Raises:
         InvalidInput: an endpoint is missing, a secret cannot be resolved, or a file cannot be read.
@@ -214,6 +223,11 @@ def real(
         clusters = connect.real(site, resolve)
         providers.append(KubernetesProvider(clusters, site=site.site))
         closing += [access.client.close for access in clusters.values()]
+        if keys is not None:
+            from adapters import releasing
+
+            helms = releasing.binaries(site, resolve)
+            providers.append(releasing.provider(site, keys, helms, clusters, resolve, clock.now))
     return Systems(
         providers=tuple(providers),
         clock=clock,

@@ -1,5 +1,6 @@
 """strongSwan in IKS and in ICP (source document, S17)."""
 
+from flows.icp_network import lay_network
 from hopbook.steps import icp_vpn as vpn
 from hopbook.steps.vpn import Seen
 from tasks.modes import Mode
@@ -24,6 +25,7 @@ def icp_vpn(
         adopt: Take over objects that match ours and were made by others.
     """
     with run("icp-vpn", site, mode, adopt=adopt, parameters={"cluster": cluster}) as steps:
+        steps.stand_on("icp-network", lay_network)
         scope = vpn.scope(steps.site, cluster)
         waiting = vpn.Tunnelled(cluster, Seen(steps.look(*scope)))
         steps.take(waiting.listener)

@@ -57,6 +57,7 @@ from hopbook.runbook import parameters_of
 from hopbook.site.load import site_of, to_document
 from hopbook.site.model import Site
 from hopbook.site.needs import require
+from hopbook.vpn.keys import KeyTable
 from tasks import files, orchestrator
 from tasks.blocks import prefect_secret
 from tasks.gates import Gatekeeper
@@ -241,12 +242,12 @@ def _open(
 
     if mode is Mode.DRY_RUN or (mode is Mode.TRACE and found.endpoints.nsx is None):
         systems = stack.enter_context(
-            wiring.simulated(found, called.faults, icp, told, given_part(found, book))
+            wiring.simulated(found, called.faults, icp, told, given_part(found, book), vpn_keys(found))
         )
         journal, key = SqlJournal(":memory:"), secrets.token_bytes(32)
         secret = wiring.any_secret
     else:
-        systems = stack.enter_context(wiring.real(found, secret, runbook, icp, told))
+        systems = stack.enter_context(wiring.real(found, secret, runbook, icp, told, vpn_keys(found)))
         journal, key = open_journal(called.home, create=mode.recorded)
     stack.enter_context(journal)
     run_id = called.resume.id if called.resume else orchestrator.flow_run_id() or mint()
@@ -298,6 +299,12 @@ def _open(
         also = {"adopt": str(adopt).lower(), "of": book.of or ""}
         _begin(writer, called, report, found, {**inputs, **also})
     return steps
+
+
+def vpn_keys(site: Site) -> KeyTable | None:
+    """The keys of strongSwan's chart, where the site has VPNs."""
+    joined = any(cluster.join is not None and cluster.join.vpn is not None for cluster in site.iks)
+    return files.vpn_keys() if joined or (site.icp is not None and site.icp.vpns) else None
 
 
 def _begin(writer: Writer, called: Invocation, report: RunReport, site: Site, inputs: dict[str, str]) -> None:

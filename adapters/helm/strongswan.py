@@ -2,7 +2,8 @@
 
 The container writes a ConfigMap of where it is, and a pod on every worker makes routes of it, in a table of
 its own (reference/ibm.md 3.2). How a packet gets to the container follows from where the worker is: on its
-own one by the container's interface, on its subnet plainly, elsewhere by IP-in-IP.
+own one by the container's interface, on its subnet plainly, elsewhere (and where Calico always does so) by
+IP-in-IP.
 """
 
 import re
@@ -176,11 +177,13 @@ class Inside:
         made = {str(pod["spec"]["nodeName"]) for pod in self._pods(self.habits.routes) if ready(pod)}
         own = IPv4Address(written["workerNodeIP"])
         subnet = IPv4Network(written["workerSubnet"])
+        always = self._tunnelled(vpn.address)
         ways: dict[str, list[str]] = {"here": [], "beside": [], "by-tunnel": []}
         for node in self.kube.nodes(self._cluster):
             name, address = name_of(node), _address(node)
             if name in made:
-                way = "here" if name == vpn.node else "beside" if address in subnet else "by-tunnel"
+                plainly = address in subnet and not always
+                way = "here" if name == vpn.node else "beside" if plainly else "by-tunnel"
                 ways[way].append(name)
         leads = {
             "here": (cali(vpn.pod), vpn.address),
@@ -199,6 +202,14 @@ class Inside:
                     next_hop=next_hop,
                     table=Table.VPN,
                 )
+
+    def _tunnelled(self, address: IPv4Address) -> bool:
+        """Whether Calico wraps whatever goes to a pod of another node: then the way back comes so, too."""
+        return any(
+            address in IPv4Network(pool["spec"]["cidr"]) and pool["spec"].get("ipipMode") == IpipMode.ALWAYS
+            for pool in self.kube.pools(self._cluster)
+            if not pool["spec"].get("disabled")
+        )
 
     def _left(self, remote: Sequence[IPv4Network]) -> Iterator[str]:
         if self.kube.exists(self._cluster, self._namespace, "Deployment", self.full_name):

@@ -38,6 +38,7 @@ SERVICE = Api("", "v1", "services", "Service")
 ENDPOINTS = Api("", "v1", "endpoints", "Endpoints")
 CONFIG_MAP = Api("", "v1", "configmaps", "ConfigMap")
 DAEMON_SET = Api("apps", "v1", "daemonsets", "DaemonSet")
+DEPLOYMENT = Api("apps", "v1", "deployments", "Deployment")
 INGRESS = Api("networking.k8s.io", "v1", "ingresses", "Ingress")
 OLD_INGRESS = Api("extensions", "v1beta1", "ingresses", "Ingress")  # until 1.18
 

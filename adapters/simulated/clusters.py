@@ -74,9 +74,12 @@ class Clusters:
 
     def observation(self) -> Observation:
         """What the provider sees, without anybody's noticing."""
-        ways = {name: access(self.site, name, partial(self._peeking, name)) for name in self.names}
-        provider = KubernetesProvider(ways, site=self.site.site)
+        provider = KubernetesProvider(self.peeking(), site=self.site.site)
         return provider.observe(Scope(frozenset(Key(Calico.kind, name) for name in self.names)))
+
+    def peeking(self) -> dict[str, Access]:
+        """How the simulated site itself reads each: nobody notices."""
+        return {name: access(self.site, name, partial(self._peeking, name)) for name in self.names}
 
     def client(self, name: str) -> KubernetesClient:
         """The official client to one of them, in process."""

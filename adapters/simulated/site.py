@@ -8,8 +8,8 @@ Where its packets go the tracer says, on the network that the simulators' own st
 network of whoever asks, so a probe of a simulated site can contradict a model that is wrong.
 """
 
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_DNS, uuid5
@@ -44,6 +44,7 @@ from hopbook.trace.walk import trace
 if TYPE_CHECKING:
     from adapters.simulated.clusters import Clusters
     from adapters.simulated.machines import Machines
+    from adapters.simulated.releases import Releases
 
 _ROUTER_MAC = "02:50:56:56:44:52"  # of every logical router's interfaces
 USERNAME, PASSWORD = "admin", Secret("simulated")  # the simulators' own; they open nothing else
@@ -56,6 +57,7 @@ class SimulatedSite:
     Attributes:
         written: What the systems hold that have no simulator yet.
         resolve: What the secrets are that `written` refers to: a tunnel needs the same key at both ends.
+        tunnels: What the releases of the clusters have made, once somebody may make some.
 
     Args:
         site: Whose.
@@ -84,6 +86,7 @@ class SimulatedSite:
         self.written = beyond(self._given)
         self.lay()
         self.resolve: Resolve = by_reference
+        self.tunnels: Callable[[], Observation] | None = None
         self.nsx.probes.follow = self._follow
         control = ControlPlane(self.network)
         self.nsx.control.sessions, self.nsx.control.tunnels = control.sessions, control.tunnels
@@ -111,6 +114,14 @@ class SimulatedSite:
 
         return Clusters(self.site, self.written, self.faults, token=self.password)
 
+    @cached_property
+    def releases(self) -> "Releases":
+        """The helms of the clusters, from when somebody asks for one."""
+        from adapters.kubernetes.access import sides_of
+        from adapters.simulated.releases import Releases
+
+        return Releases(self.clusters.cluster, partial(sides_of, self.site), self.faults)
+
     def lay(self) -> None:
         """Make what is given and is not there yet: at first, and when a runbook made the edge of more."""
         if self._given.items:
@@ -134,7 +145,8 @@ class SimulatedSite:
         clusters = self.__dict__.get("clusters")
         if clusters is None or not clusters.asked:
             return self.written
-        return beside(clusters.observation(), clusters.beyond(self.written))
+        seen = beside(clusters.observation(), clusters.beyond(self.written))
+        return seen if self.tunnels is None else beside(self.tunnels(), seen)
 
     def vnic(self, machine: str, _packet: Packet | None = None) -> Vnic:
         """The vNIC of a VM, as a vCenter would have it: the same for the same name."""

@@ -322,7 +322,7 @@ def _wrappings(people: Cast) -> Iterator[Wrapping]:
         if isinstance(node, KubeNode) and node.tunnel:
             ways = tuple(
                 (route.prefix, route.next_hop)
-                for route in node.routes.routes
+                for route in (*node.policy.routes, *node.routes.routes)
                 if route.interface == node.tunnel and route.next_hop is not None
             )
             yield Wrapping(

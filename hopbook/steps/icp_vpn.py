@@ -13,6 +13,7 @@ from hopbook.resources.base import Key
 from hopbook.site.model import Icp, IcpVpn, IksCluster, Overlay, Site
 from hopbook.site.needs import require
 from hopbook.steps import naming, vpn
+from hopbook.steps.iks_ground import looks
 from hopbook.steps.vpn import NOTHING, Seen, step
 from hopbook.vpn import chart, edge, rotation
 from hopbook.vpn.tunnel import Tunnel, is_public, of_icp
@@ -51,8 +52,9 @@ def ground(site: Site, cluster: str, seen: Seen = NOTHING) -> Ground:
 
 
 def scope(site: Site, cluster: str) -> tuple[Key, ...]:
-    """What the steps want to have looked at: the cluster."""
-    return (vpn.scope_of(ground(site, cluster).cluster.name),)
+    """What the steps want to have looked at: both clusters, and what the traffic goes through."""
+    g = ground(site, cluster)
+    return (*looks(site, g.cluster, g.overlay), naming.nodes_key(naming.ICP))
 
 
 @dataclass(frozen=True)

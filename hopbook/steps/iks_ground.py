@@ -104,7 +104,7 @@ def ground(site: Site, cluster: str, runbook: str, ways: Iterable[Join], look: L
     if overlay is None or site.vcs is None:  # the checks of a site file see to both
         message = f"{found.name} is joined with {join.overlay}, which is no overlay of the site"
         raise InvalidInput(message)
-    seen = look(*_looks(site, found, overlay))
+    seen = look(*looks(site, found, overlay))
     workers = _workers(found, seen)
     _agree(site, found, join, overlay, workers, seen)
     return Ground(
@@ -134,7 +134,7 @@ def _cluster(site: Site, name: str) -> IksCluster:
     return found
 
 
-def _looks(site: Site, cluster: IksCluster, overlay: Overlay) -> tuple[Key, ...]:
+def looks(site: Site, cluster: IksCluster, overlay: Overlay) -> tuple[Key, ...]:
     """The cluster, and the ESG, DLR and switches of the overlay: what the traffic goes through, too."""
     names = [naming.transit_name(site, overlay)]
     names += [naming.switch_name(site, overlay, network.name) for network in overlay.networks]

@@ -26,6 +26,7 @@ from hopbook.site.model import (
 )
 from hopbook.site.needs import require
 from hopbook.steps import naming, vpn
+from hopbook.steps.iks_ground import looks
 from hopbook.steps.vpn import NOTHING, Seen, step
 from hopbook.vpn import chart, edge, rotation
 from hopbook.vpn.tunnel import End, Tunnel, brought, is_public, of_edge
@@ -103,9 +104,9 @@ def ground(site: Site, cluster: str, seen: Seen = NOTHING) -> Ground:
 
 
 def scope(site: Site, cluster: str) -> tuple[Key, ...]:
-    """What the steps want to have looked at: the cluster, and the edge."""
+    """What the steps want to have looked at: the cluster, and what the traffic goes through."""
     g = ground(site, cluster)
-    return vpn.scope_of(g.cluster.name), naming.edge_key(site, g.overlay)
+    return looks(site, g.cluster, g.overlay)
 
 
 def waits(site: Site, cluster: str) -> bool:

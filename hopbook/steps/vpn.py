@@ -8,7 +8,7 @@ from hopbook.engine.change import Observation
 from hopbook.engine.plan import Step
 from hopbook.errors import InvalidInput
 from hopbook.resources.base import Key, Resource
-from hopbook.resources.kubernetes import Annotation, Calico, Node, Service
+from hopbook.resources.kubernetes import Annotation, Node, Service
 from hopbook.resources.nsxv import NatRule
 from hopbook.site.model import IksCluster, Vpn
 from hopbook.site.words import choices, near
@@ -43,11 +43,6 @@ class Seen:
 
 
 NOTHING = Seen()
-
-
-def scope_of(cluster: str) -> Key:
-    """What to look at for all of a cluster."""
-    return Key(Calico.kind, cluster)
 
 
 def chosen(wanted: str, names: Iterable[str], having: str) -> str:

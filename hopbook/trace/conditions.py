@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from hopbook.network.nodes import Concentrator, Medium, Network, Node
-from hopbook.site.model import Egress, Join, NextHop, Overlay, Site
+from hopbook.site.model import Egress, Join, NextHop, Overlay, Site, VpnEnd
 from hopbook.steps import naming as live
 from hopbook.trace.places import CLUSTER, INSTALLED, database, overlay_of, published
 
@@ -56,6 +56,15 @@ def _next_hop(hop: NextHop, site: Site) -> bool:
 
 def _egress(egress: Egress, site: Site) -> bool:
     return site.icp is not None and site.icp.egress is egress
+
+
+def _vpn_end(end: VpnEnd, site: Site) -> bool:
+    """Where a cluster's end of the tunnel to the ESG is; a load balancer, unless the site says otherwise."""
+    joins = (cluster.join for cluster in site.iks)
+    found = (
+        join.vpn.end if join.vpn is not None else VpnEnd.LOAD_BALANCER for join in joins if join is not None
+    )
+    return end in set(found)
 
 
 def _tunnelled(site: Site) -> bool:
@@ -108,6 +117,7 @@ _OF_SITE: Mapping[str, Callable[[Site], bool]] = {
     "iks": lambda site: bool(site.iks),
     **{f"iks.join={how}": partial(_join, how) for how in Join},
     **{f"iks.next-hop={hop}": partial(_next_hop, hop) for hop in NextHop},
+    **{f"iks.vpn-end={end}": partial(_vpn_end, end) for end in VpnEnd},
     "hcx": lambda site: site.hcx is not None,
     "database": lambda site: database(site) is not None,
     "database.on=overlay": lambda site: overlay_of(site, database(site)) is not None,

@@ -18,6 +18,7 @@ from hopbook.engine.change import (
 )
 from hopbook.engine.ports import Recorder
 from hopbook.errors import HopbookError, InvalidInput
+from hopbook.resources.base import Key
 
 _CALLS = 8  # that one change may need, each with its own deadline
 
@@ -46,8 +47,12 @@ class KubernetesProvider:
             InvalidInput: the site names no way to one of them.
         """
         observation = Observation()
-        for cluster in sorted({key.name.partition("/")[0] for key in scope.keys}):
-            observation = observation.merged(reading.observe(cluster, self._access(cluster), self._markers))
+        by_cluster: dict[str, list[Key]] = {}
+        for key in scope.keys:
+            by_cluster.setdefault(key.name.partition("/")[0], []).append(key)
+        for cluster, keys in sorted(by_cluster.items()):
+            seen = reading.observe(cluster, self._access(cluster), self._markers, keys)
+            observation = observation.merged(seen)
         return observation
 
     def apply(self, batch: Sequence[Change], submitted: Recorder) -> Iterator[Outcome]:  # noqa: ARG002

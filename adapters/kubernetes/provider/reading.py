@@ -9,12 +9,13 @@ from adapters.kubernetes.access import Access
 from adapters.kubernetes.api import Api
 from adapters.kubernetes.client import KubernetesClient, Object
 from adapters.kubernetes.markers import SELECTOR, Markers
-from adapters.kubernetes.provider import calico, nodes, routes, services
+from adapters.kubernetes.provider import annotations, calico, nodes, routes, services
 from adapters.kubernetes.provider.found import Found
 from adapters.kubernetes.provider.parsing import name_of
 from hopbook.engine.change import Observation, Observed
 from hopbook.errors import Garbled, Missing
 from hopbook.resources.base import Key, Resource
+from hopbook.resources.kubernetes import Annotation
 
 _OLD_INGRESS_UNTIL = (1, 19)
 _LISTS = (
@@ -33,8 +34,8 @@ _OURS = (api.DAEMON_SET, api.CONFIG_MAP)  # of which there are many, and only ou
 _SIDE_BY_SIDE = 4  # lists that are asked for at the same time
 
 
-def observe(cluster: str, access: Access, markers: Markers) -> Observation:
-    """All of a cluster.
+def observe(cluster: str, access: Access, markers: Markers, keys: Iterable[Key] = ()) -> Observation:
+    """All of a cluster, and of the annotations those that the keys name.
 
     Raises:
         SystemTrouble: the server did not answer as it should, or not with what it documents.
@@ -50,6 +51,8 @@ def observe(cluster: str, access: Access, markers: Markers) -> Observation:
     try:
         for read in readers:
             _enter(items, read(found, markers))
+        wanted = [key for key in keys if key.kind == Annotation.kind]
+        _enter(items, annotations.observed(found, wanted))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         what = f"an object is not as documented ({type(error).__name__}: {error})"
         raise Garbled(what, system=f"Kubernetes {cluster}") from error

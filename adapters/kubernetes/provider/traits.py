@@ -6,6 +6,7 @@ from dataclasses import replace
 from hopbook.engine.change import KindTraits
 from hopbook.resources.base import Resource
 from hopbook.resources.kubernetes import (
+    Annotation,
     BgpPeer,
     Calico,
     InCluster,
@@ -34,6 +35,7 @@ def kinds(timeout: float, patience: float) -> Mapping[str, KindTraits]:
         IpPool.kind: replace(marked, natural=_natural_pool, fixed=frozenset({"cidr"})),
         BgpPeer.kind: replace(marked, natural=_natural_peer),
         NodeRoute.kind: replace(marked, call_timeout=timeout + patience),
+        Annotation.kind: replace(plain, by_key=True),
         Service.kind: replace(marked, fixed=frozenset({"namespace"})),
         **{kind.kind: plain for kind in (Ingress, Node, Pod, VirtualAddress)},
     }

@@ -8,13 +8,13 @@ from adapters.kubernetes.access import Access
 from adapters.kubernetes.api import Api
 from adapters.kubernetes.client import KubernetesClient, Object
 from adapters.kubernetes.markers import SELECTOR, Markers, without
-from adapters.kubernetes.provider import merging, routes
+from adapters.kubernetes.provider import annotations, merging, routes
 from adapters.kubernetes.provider.manifests import Manifest, rendered
 from adapters.kubernetes.provider.parsing import handle_of, ready
 from hopbook.engine.change import Action, Change
 from hopbook.errors import AnswerLost, Garbled, Missing, Rejected
 from hopbook.resources.base import Key, Resource
-from hopbook.resources.kubernetes import BgpPeer, Calico, IpPool, NodeRoute, Service
+from hopbook.resources.kubernetes import Annotation, BgpPeer, Calico, IpPool, NodeRoute, Service
 
 _KIND_OF: dict[str, Api] = {
     BgpPeer.kind: api.BGP_PEER,
@@ -52,6 +52,9 @@ class Session:
         resource = change.resource
         if isinstance(resource, Calico):
             self._set(resource)
+            return
+        if isinstance(resource, Annotation):
+            self._annotate(change, resource)
             return
         verbs: dict[Action, Callable[[Change], None]] = {
             Action.CREATE: self._create,
@@ -174,6 +177,16 @@ class Session:
         if ours:
             document["metadata"] |= self.markers.write(document["metadata"]["name"])
         self._put(manifest, live)
+
+    def _annotate(self, change: Change, wanted: Annotation) -> None:
+        """Set one annotation, or take it away; of a service that is gone there is nothing to take."""
+        live = self._found(api.SERVICE, *annotations.place_of(wanted))
+        value = wanted.value if change.after is not None else None
+        if live is None:
+            if value is None:
+                return
+            raise self._refused(change, f"there is no {wanted.object}", theirs=False)
+        self._sent(self.client.patch, api.SERVICE, annotations.patch(live, wanted.annotation, value), live)
 
     # Objects
 

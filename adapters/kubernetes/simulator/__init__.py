@@ -109,6 +109,32 @@ class SimulatedCluster:
         with self._lock:
             return self.store.save(kind, {"apiVersion": kind.api_version, "kind": kind.kind, **document})
 
+    def kind(self, name: str) -> Api:
+        """The kind of a name, `Deployment`, in the version of this server's era."""
+        return next(kind for kind in self._kinds.values() if kind.kind == name)
+
+    def have(self, document: Object) -> None:
+        """Make an object so, as somebody does who may do everything, with what follows from it."""
+        with self._lock:
+            kind, place = self.kind(document["kind"]), _place(document)
+            live = self.store.get(kind, *place)
+            wanted = {**document, "apiVersion": kind.api_version}
+            if live is not None:
+                wanted["metadata"] = {**live["metadata"], **document["metadata"]}
+            if live is not None and kind is api.SERVICE:  # it keeps its address
+                wanted["spec"] = {"clusterIP": live["spec"]["clusterIP"], **document["spec"]}
+            self.store.save(kind, self._kept(Target(kind, *place), wanted, live))
+            self.controllers.reconcile()
+
+    def drop(self, document: Object) -> None:
+        """Take an object away, likewise; one that is not there is no error."""
+        with self._lock:
+            kind, place = self.kind(document["kind"]), _place(document)
+            self.store.remove(kind, *place)
+            if kind is api.SERVICE:
+                self.store.remove(api.ENDPOINTS, *place)
+            self.controllers.reconcile()
+
     def began(self) -> None:
         """All that it starts with was put: have it settle."""
         with self._lock:

@@ -6,14 +6,13 @@ after so many reads of the API.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from itertools import count
 from typing import Any
 
 from adapters.kubernetes import api
-from adapters.kubernetes.simulator.registry import DEPLOYMENT
 from adapters.kubernetes.simulator.store import Object, Place, Store
 
 SIDE = "service.kubernetes.io/ibm-load-balancer-cloud-provider-ip-type"
@@ -40,18 +39,20 @@ class Controllers:
     Attributes:
         looks: How many reads it takes until a new pod is ready, or a namespace is gone.
         stuck: Nodes on which no image can be pulled any more.
+        besides: What containers do by themselves, after everything else.
     """
 
     store: Store
     ranges: Ranges
     looks: int = 2
     stuck: set[str] = field(default_factory=set)
+    besides: Callable[[], None] = lambda: None
     _waiting: dict[Place, int] = field(default_factory=dict)
     _going: dict[str, int] = field(default_factory=dict)
 
     def reconcile(self) -> None:
         """Do what follows from the objects at once."""
-        for kind in (api.DAEMON_SET, DEPLOYMENT):
+        for kind in (api.DAEMON_SET, api.DEPLOYMENT):
             for item in self.store.all_of(kind):
                 self._pods_of(kind, item)
         self._orphans()
@@ -59,6 +60,7 @@ class Controllers:
             self._balanced(service)
         self._keepers()
         self._endpoints()
+        self.besides()
 
     def look(self) -> None:
         """Somebody looks: what takes time comes nearer."""
@@ -140,7 +142,7 @@ class Controllers:
         """Pods whose owner or node is gone go, too."""
         owners = {
             item["metadata"]["uid"]
-            for kind in (api.DAEMON_SET, DEPLOYMENT)
+            for kind in (api.DAEMON_SET, api.DEPLOYMENT)
             for item in self.store.all_of(kind)
         }
         nodes = {node["metadata"]["name"] for node in self.store.all_of(api.NODE)}

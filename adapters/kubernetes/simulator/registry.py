@@ -7,7 +7,6 @@ from adapters.kubernetes import api
 from adapters.kubernetes.api import Api
 from adapters.kubernetes.simulator.refusals import unknown_path
 
-DEPLOYMENT = Api("apps", "v1", "deployments", "Deployment")
 SECRET = Api("", "v1", "secrets", "Secret")
 _RBAC = "rbac.authorization.k8s.io"
 _INGRESS_MOVED = (1, 19)
@@ -23,7 +22,7 @@ _ALWAYS = (
     SECRET,
     Api("", "v1", "serviceaccounts", "ServiceAccount"),
     api.DAEMON_SET,
-    DEPLOYMENT,
+    api.DEPLOYMENT,
     Api("batch", "v1", "jobs", "Job"),
     Api(_RBAC, "v1", "roles", "Role"),
     Api(_RBAC, "v1", "rolebindings", "RoleBinding"),

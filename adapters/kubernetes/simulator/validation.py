@@ -8,7 +8,6 @@ from typing import Any
 from adapters.kubernetes import api
 from adapters.kubernetes.api import Api
 from adapters.kubernetes.simulator.refusals import Cause, invalid
-from adapters.kubernetes.simulator.registry import DEPLOYMENT
 from adapters.kubernetes.simulator.store import Object
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -126,7 +125,7 @@ _RULES: Mapping[Api, Callable[[Object, Object | None], Iterator[Cause]]] = {
     api.SERVICE: _service,
     api.ENDPOINTS: _endpoints,
     api.DAEMON_SET: _workload,
-    DEPLOYMENT: _workload,
+    api.DEPLOYMENT: _workload,
     api.BGP_PEER: _peer,
     api.IP_POOL: _pool,
     api.BGP_CONFIGURATION: _configuration,

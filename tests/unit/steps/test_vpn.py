@@ -285,7 +285,7 @@ def test_one_of_several_clusters_has_to_be_named() -> None:
     several = Site.model_validate({**data, "iks": [*data["iks"], second]})
     with pytest.raises(InvalidInput, match=r"several IKS clusters have .*iks-a or iks-b"):
         iks_vpn.scope(several, "")
-    assert iks_vpn.scope(several, "iks-b")[0].name == "iks-b"
+    assert iks_vpn.scope(several, "iks-b")[0].name == "iks-b/any"
 
 
 def test_icp_starts_and_iks_listens() -> None:
