@@ -3,16 +3,16 @@
 Apart from `adapters.wiring`, which imports it only for sites with VPNs.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
+from functools import cache, partial
 
 import yaml
 
 from adapters.helm.binary import Binary, find
 from adapters.helm.client import HelmClient
-from adapters.helm.exchange import Execute
+from adapters.helm.exchange import Execute, Finished
 from adapters.helm.hiding import STRONGSWAN, Source
 from adapters.helm.kube import Object
 from adapters.helm.provider import Access, HelmProvider
@@ -21,25 +21,15 @@ from adapters.kubernetes.access import Access as Cluster
 from adapters.simulated.site import SimulatedSite
 from hopbook.engine.change import Scope
 from hopbook.errors import InvalidInput, Missing, Problem, Rejected
-from hopbook.network import naming
 from hopbook.resources.base import Key, SecretRef
 from hopbook.resources.helm import Release
 from hopbook.secret import Secret
-from hopbook.site.model import IksVpn, Site, Vpn
+from hopbook.site.model import Site
+from hopbook.steps.vpn import vpns
 from hopbook.vpn.keys import KeyTable
 
 Resolve = Callable[[SecretRef], Secret]
 _KINDS = {"Deployment": api.DEPLOYMENT}
-
-
-def vpns(site: Site) -> Iterator[tuple[str, Vpn]]:
-    """The VPNs of a site, each with the clusters that have an end of it."""
-    for cluster in site.iks:
-        if cluster.join is not None and isinstance(cluster.join.vpn, IksVpn):
-            yield cluster.name, cluster.join.vpn
-    for item in site.icp.vpns if site.icp is not None else ():
-        yield item.cluster, item
-        yield naming.ICP, item
 
 
 def provider(
@@ -97,14 +87,17 @@ def rehearsed(
 def binaries(site: Site, resolve: Resolve) -> dict[str, Execute]:
     """The helm binary for each cluster with an end of a VPN.
 
-    Raises:
-        InvalidInput: there is no helm, or no way to one of the clusters.
+    Neither helm nor a kubeconfig is looked for before it is first run, since most runbooks need none: that
+    raises InvalidInput where there is none.
     """
-    path = find()
-    return {name: _binary(path, site, name, resolve) for name, _ in vpns(site)}
+    return {name: partial(_run, cache(partial(_binary, site, name, resolve))) for name in dict(vpns(site))}
 
 
-def _binary(path: Path, site: Site, cluster: str, resolve: Resolve) -> Execute:
+def _run(binary: Callable[[], Binary], arguments: Sequence[str], stdin: str, timeout: float) -> Finished:
+    return binary()(arguments, stdin, timeout)
+
+
+def _binary(site: Site, cluster: str, resolve: Resolve) -> Binary:
     endpoint = site.endpoints.kubernetes.get(cluster)
     where = f"endpoints.kubernetes.{cluster}"
     if endpoint is None:
@@ -117,7 +110,7 @@ def _binary(path: Path, site: Site, cluster: str, resolve: Resolve) -> Execute:
         raise InvalidInput(Problem(what=str(error), where=f"{where}.kubeconfig")) from error
     if endpoint.context:
         document["current-context"] = endpoint.context
-    return Binary(path, Secret(yaml.safe_dump(document)))
+    return Binary(find(), Secret(yaml.safe_dump(document)))
 
 
 def _sources(site: Site, cluster: str) -> dict[str, Source]:

@@ -57,6 +57,7 @@ from hopbook.runbook import parameters_of
 from hopbook.site.load import site_of, to_document
 from hopbook.site.model import Site
 from hopbook.site.needs import require
+from hopbook.steps.vpn import vpns
 from hopbook.vpn.keys import KeyTable
 from tasks import files, orchestrator
 from tasks.blocks import prefect_secret
@@ -303,8 +304,7 @@ def _open(
 
 def vpn_keys(site: Site) -> KeyTable | None:
     """The keys of strongSwan's chart, where the site has VPNs."""
-    joined = any(cluster.join is not None and cluster.join.vpn is not None for cluster in site.iks)
-    return files.vpn_keys() if joined or (site.icp is not None and site.icp.vpns) else None
+    return files.vpn_keys() if any(vpns(site)) else None
 
 
 def _begin(writer: Writer, called: Invocation, report: RunReport, site: Site, inputs: dict[str, str]) -> None:

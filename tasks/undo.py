@@ -12,7 +12,7 @@ from hopbook.errors import InvalidInput
 from hopbook.resources.base import Key
 from tasks import files
 from tasks.record import find_run
-from tasks.run import actor, mint, new_id, open_journal, resolver, secret_digester, site_in
+from tasks.run import actor, mint, new_id, open_journal, resolver, secret_digester, site_in, vpn_keys
 from tasks.taking_back import TakingBack, Undoing
 
 
@@ -38,7 +38,7 @@ def undo(asked: Undoing) -> Undoing:
             asked.watch("said", text)
 
         systems = stack.enter_context(
-            wiring.real(site, secret, f"undo of {run.id}", files.knowledge(book), told)
+            wiring.real(site, secret, f"undo of {run.id}", files.knowledge(book), told, vpn_keys(site))
         )
         asked.id = asked.resume.id if asked.resume else mint()
         if not asked.preview:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Network
 
-from adapters.helm.simulator import Render, SimulatedHelm, by_hand
+from adapters.helm.simulator import SimulatedHelm
 from adapters.helm.simulator.objects import Object
 from adapters.kubernetes import api
 from adapters.kubernetes.access import Side
@@ -122,7 +122,6 @@ class Releases:
 
     Attributes:
         now: The time, in UTC.
-        render: What makes the objects of a release.
     """
 
     def __init__(
@@ -134,21 +133,18 @@ class Releases:
         self._cluster, self._sides, self._faults = cluster, sides, faults
         self._helms: dict[str, SimulatedHelm] = {}
         self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
-        self.render: Render = by_hand
 
     def helm(self, name: str) -> SimulatedHelm:
         """The helm of a cluster."""
         if name not in self._helms:
             objects = ClusterObjects(self._cluster(name), self._sides(name))
-            self._helms[name] = SimulatedHelm(
-                render=self.render, objects=objects, faults=self._faults, now=self._time
-            )
+            self._helms[name] = SimulatedHelm(objects=objects, faults=self._faults, now=self._time)
         return self._helms[name]
 
     def peeking(self, name: str) -> SimulatedHelm:
         """The same, asked by the simulated site itself: nothing goes wrong, and no time passes."""
         helm = self.helm(name)
-        unheard = SimulatedHelm(render=self.render, objects=helm.objects, now=self._time)
+        unheard = SimulatedHelm(objects=helm.objects, now=self._time)
         unheard.record = helm.record
         return unheard
 

@@ -75,11 +75,17 @@ class Source:
             holders.setdefault(name, key)
         return {key: name if holders[name] == key else key.name for key, name in found.items()}
 
+    @cached_property
+    def _resources(self) -> Mapping[str, list[Resource]]:
+        """All resources by kind: each node of a cluster asks for those of several."""
+        found: dict[str, list[Resource]] = {}
+        for observed in self.observation.items.values():
+            found.setdefault(observed.resource.kind, []).append(observed.resource)
+        return found
+
     def all(self, kind: type[_R]) -> Iterator[_R]:
         """The resources of a kind."""
-        for observed in self.observation.items.values():
-            if isinstance(observed.resource, kind):
-                yield observed.resource
+        return (each for each in self._resources.get(kind.kind, ()) if isinstance(each, kind))
 
     def of(self, owner: Key, kind: type[_R]) -> Iterator[tuple[_R, Observed]]:
         """The resources of a kind that belong to an edge or router."""

@@ -67,15 +67,7 @@ class Tunnelled:
     def listener(self, site: Site) -> Step:
         """The container in IKS, which waits."""
         g = self._ground(site)
-        place = chart.Place(
-            cluster=g.cluster.name,
-            release=g.vpn.release,
-            namespace=g.vpn.namespace,
-            chart=g.vpn.chart,
-            load_balancer=g.vpn.load_balancer,
-            more=g.vpn.values,
-        )
-        made = chart.release(g.tunnel, g.tunnel.ends()[0], place)
+        made = chart.release(g.tunnel, g.tunnel.ends()[0], vpn.place(g.cluster, g.vpn))
         title = f"Install strongSwan in {g.cluster.name}, where it waits"
         return step("listener", title, "S17", [made], secret=rotation.told(g.tunnel))
 

@@ -124,16 +124,7 @@ class Tunnelled:
     def release(self, site: Site) -> Step:
         """The container in the cluster, and by it the routes on every worker (S11, S12)."""
         g = self._ground(site)
-        place = chart.Place(
-            cluster=g.cluster.name,
-            release=g.vpn.release,
-            namespace=g.vpn.namespace,
-            chart=g.vpn.chart,
-            load_balancer=g.vpn.load_balancer,
-            node=self._node(g),
-            ping=_somebody(g),
-            more=g.vpn.values,
-        )
+        place = vpn.place(g.cluster, g.vpn, node=self._node(g), ping=_somebody(g))
         made = chart.release(g.tunnel, g.near, place)
         title = f"Install strongSwan in {g.cluster.name}"
         return step("release", title, "S9, S11, S12", [made], secret=rotation.told(g.tunnel))

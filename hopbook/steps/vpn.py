@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
+from typing import Any
 
 from hopbook.engine.change import Observation
 from hopbook.engine.plan import Step
@@ -10,8 +11,9 @@ from hopbook.errors import InvalidInput
 from hopbook.resources.base import Key, Resource
 from hopbook.resources.kubernetes import Annotation, Node, Service
 from hopbook.resources.nsxv import NatRule
-from hopbook.site.model import IksCluster, Vpn
+from hopbook.site.model import IksCluster, Site, Vpn
 from hopbook.site.words import choices, near
+from hopbook.steps import naming
 from hopbook.vpn import chart
 from hopbook.vpn.tunnel import Tunnel, is_public
 
@@ -43,6 +45,29 @@ class Seen:
 
 
 NOTHING = Seen()
+
+
+def vpns(site: Site) -> Iterator[tuple[str, Vpn]]:
+    """The VPNs of a site, each with every cluster that has an end of it."""
+    for cluster in site.iks:
+        if cluster.join is not None and cluster.join.vpn is not None:
+            yield cluster.name, cluster.join.vpn
+    for item in site.icp.vpns if site.icp is not None else ():
+        yield item.cluster, item
+        yield naming.ICP, item
+
+
+def place(cluster: IksCluster, vpn: Vpn, **more: Any) -> chart.Place:
+    """Where the end in IKS goes, and what the site says of it."""
+    return chart.Place(
+        cluster=cluster.name,
+        release=vpn.release,
+        namespace=vpn.namespace,
+        chart=vpn.chart,
+        load_balancer=vpn.load_balancer,
+        more=vpn.values,
+        **more,
+    )
 
 
 def chosen(wanted: str, names: Iterable[str], having: str) -> str:

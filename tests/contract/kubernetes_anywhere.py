@@ -11,7 +11,7 @@ from adapters.kubernetes.client import KubernetesClient, Object
 from adapters.kubernetes.errors import Conflict, Expired
 from adapters.kubernetes.exchange import APPLY
 from adapters.kubernetes.provider import KubernetesProvider
-from adapters.kubernetes.reader import ClusterReader
+from adapters.releasing import Kube
 from hopbook.engine.change import Change, Observed, Outcome, Result, Scope
 from hopbook.engine.plan import field_changes
 from hopbook.errors import Missing
@@ -156,9 +156,10 @@ class Anywhere:
     def test_others_read_words_and_services(self, place: Place) -> None:
         place.client.create(api.CONFIG_MAP, place.document("words", a="1"))
         place.apply(create(place.service))
-        reader = ClusterReader(place.access)
-        assert reader.config_map(CLUSTER, place.namespace, "words") == {"a": "1"}
-        assert reader.config_map(CLUSTER, place.namespace, "nobody") is None
-        (service,) = reader.services(CLUSTER, place.namespace, labels="app.kubernetes.io/managed-by=hopbook")
-        assert (service.name, service.address is None) == ("orders", False)
-        assert reader.pods(CLUSTER, place.namespace) == []
+        kube = Kube(place.access)
+        assert kube.config_map(CLUSTER, place.namespace, "words") == {"a": "1"}
+        assert kube.config_map(CLUSTER, place.namespace, "nobody") is None
+        (service,) = kube.services(CLUSTER, place.namespace, {"app.kubernetes.io/managed-by": "hopbook"})
+        assert (service["metadata"]["name"], bool(service["spec"]["clusterIP"])) == ("orders", True)
+        assert kube.pods(CLUSTER, place.namespace, {}) == []
+        assert not kube.exists(CLUSTER, place.namespace, "Deployment", "orders")

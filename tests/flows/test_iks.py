@@ -1,27 +1,19 @@
 """The ways to join an IKS cluster, on a site whose edge and cluster are somebody else's: there and back."""
 
-import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from adapters import wiring
-from adapters.simulated.site import SimulatedSite
 from commands.app import run as command
-from hopbook.engine.change import Observation
 from hopbook.errors import VerdictNotMet
-from hopbook.site.load import read_site
 from hopbook.site.model import Join
 from hopbook.steps import iks, iks_vlan
 from hopbook.steps.iks_ground import ground
-from tasks import files
 from tasks.modes import Mode
 from tasks.run import Invocation, Steps, invocation, run
-from tasks.verification import given
+from tests.flows.iks_lab import Lab, site_file
 
-HOW = "how: vlan-bgp "
 WAYS = {
     "vlan-bgp": ("iks-vlan-bgp", "how: vlan-bgp", ()),
     "vlan-bgp by a VRA": ("iks-vlan-bgp", "how: vlan-bgp\n      next_hop: vra\n      vra: 10.95.60.10", ()),
@@ -35,14 +27,6 @@ WAYS = {
 }
 
 
-def site_file(folder: Path, join: str) -> str:
-    text = files.site_path("example").read_text()
-    assert text.count(HOW) == 1
-    path = folder / "joined.yaml"
-    path.write_text(text.replace(HOW, f"{join} "))
-    return str(path)
-
-
 @pytest.mark.parametrize("way", WAYS)
 def test_a_dry_run_ends_with_its_traffic_met(
     way: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -52,36 +36,6 @@ def test_a_dry_run_ends_with_its_traffic_met(
     told = capsys.readouterr()
     assert status == 0, told.err
     assert "traffic: 2 of 2 as promised" in told.out
-
-
-class Lab:
-    """A site that stays, and the command line pointed at it."""
-
-    def __init__(self, path: str, capture: Callable[[], tuple[str, str]]) -> None:
-        self.path, self.capture = path, capture
-        self.site = read_site(Path(path).read_bytes(), "joined.yaml")
-        self.world = SimulatedSite(self.site, given=given(self.site, icp=False))
-
-    def real(self, site: Any, *_: object, **__: object) -> wiring.Systems:
-        return wiring.upon(self.world, site)
-
-    def hopbook(self, *arguments: str) -> tuple[int, str]:
-        self.capture()
-        status = command(list(arguments))
-        return status, "".join(self.capture())
-
-    def state(self) -> tuple[dict[str, Any], Observation]:
-        """All that the manager and the clusters hold."""
-        return _with_mtu(self.world.nsx.dump()), self.world.clusters.observation()
-
-
-def _with_mtu(dump: dict[str, Any]) -> dict[str, Any]:
-    """A route without an MTU is shown with the default one, and sent back so with its section."""
-    for edge in dump["edges"].values():
-        routing = edge["routing"]
-        for route in filter(None, (*routing["routes"], routing["default"])):
-            route["mtu"] = route["mtu"] or 1500
-    return dump
 
 
 @pytest.fixture
@@ -97,11 +51,6 @@ def lab(
     return found
 
 
-def last_run(lab: Lab) -> str:
-    found: list[str] = re.findall(r"\br-[0-9a-f]{8}\b", lab.hopbook("runs")[1])
-    return found[-1]
-
-
 @pytest.mark.parametrize(("lab", "way"), [(way, way) for way in WAYS], indirect=["lab"])
 def test_applied_it_plans_clean_and_undone_it_is_as_before(lab: Lab, way: str) -> None:
     runbook, _, options = WAYS[way]
@@ -110,7 +59,7 @@ def test_applied_it_plans_clean_and_undone_it_is_as_before(lab: Lab, way: str) -
     if way == "bcr-bgp":
         assert status == 4
         assert lab.state() == before  # nothing is touched before IBM agreed
-        name = last_run(lab)
+        name = lab.last_run()
         said = ("--gate", "bcr-peering", "--answer", "approve", "--evidence", "a mail", "--ticket", "CS1")
         status, told = lab.hopbook("approve", name, *said)
         assert status == 0, told
@@ -119,7 +68,7 @@ def test_applied_it_plans_clean_and_undone_it_is_as_before(lab: Lab, way: str) -
     assert "step" not in told.partition("error:")[2], told
     assert lab.state() != before
     assert lab.hopbook("plan", runbook, "--site", lab.path)[0] == 0
-    status, told = lab.hopbook("undo", last_run(lab))
+    status, told = lab.hopbook("undo", lab.last_run())
     assert status == 0, told
     assert lab.state() == before
 

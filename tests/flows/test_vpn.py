@@ -17,31 +17,26 @@ from adapters import wiring
 from adapters.journal import SqlJournal
 from adapters.nsxv.client import NsxClient
 from adapters.nsxv.provider import NsxProvider
-from adapters.simulated.site import USERNAME, SimulatedSite
+from adapters.simulated.site import USERNAME
 from adapters.twin.twin import Target, Twin
-from commands.app import run as command
 from flows.catalogue import flow_of
-from hopbook.engine.change import Action, Change, Observation, Result
+from hopbook.engine.change import Action, Change, Result
 from hopbook.engine.events import NewEvent
 from hopbook.engine.plan import field_changes
-from hopbook.engine.state import fold
 from hopbook.resources.base import Key, Resource, SecretRef
 from hopbook.resources.nsxv import Edge, Ipsec, IpsecEncryption, IpsecSite
 from hopbook.secret import Secret
-from hopbook.site.load import read_site
 from hopbook.trace.agreement import compared
 from hopbook.vpn import edge
 from hopbook.vpn.reasons import Reason
-from tasks import files
 from tasks.modes import Mode
 from tasks.run import Invocation, invocation
-from tasks.verification import given
+from tests.flows.iks_lab import Lab, site_file
 
-HOW = "how: vlan-bgp "
 PORTS = "pods: [8080], services: [80]"
 BALANCED = f"how: vpn\n      vpn: {{psk: {{env: PSK}}, load_balancer: 10.95.60.131, {PORTS}}}"
 STARTING = f"how: vpn\n      vpn: {{psk: {{env: PSK}}, end: worker, {PORTS}}}"
-OF_ICP = "  vpns: [{cluster: iks-a, psk: {env: ICP_PSK}, load_balancer: 10.95.60.132}]\n"
+OF_ICP = "  vpns: [{cluster: iks-a, psk: {env: ICP_PSK}, load_balancer: 10.95.60.132}]"
 WAYS = {
     "load balancer": ("iks-vpn", BALANCED, 4),
     "worker": ("iks-vpn", STARTING, 4),
@@ -50,33 +45,13 @@ WAYS = {
 CANARY = "canary-psk-9c1e"
 
 
-def site_file(folder: Path, join: str) -> str:
-    text = files.site_path("example").read_text().replace("  egress: snat\n", f"  egress: snat\n{OF_ICP}")
-    assert text.count(HOW) == 1
-    path = folder / "joined.yaml"
-    path.write_text(text.replace(HOW, f"{join} "))
-    return str(path)
-
-
-class Lab:
-    """A site that stays, and the command line pointed at it."""
+class Vpn(Lab):
+    """One way of a VPN."""
 
     def __init__(self, folder: Path, way: str, capture: Callable[[], tuple[str, str]]) -> None:
         self.runbook, join, self.promised = WAYS[way]
-        self.folder, self.path, self.capture = folder, site_file(folder, join), capture
-        site = read_site(Path(self.path).read_bytes(), "joined.yaml")
-        self.world = SimulatedSite(site, given=given(site, icp=self.runbook == "icp-vpn"))
-        self.said: list[str] = []
-
-    def real(self, site: Any, *_: object, **__: object) -> wiring.Systems:
-        return wiring.upon(self.world, site, keys=files.vpn_keys())
-
-    def hopbook(self, *arguments: str) -> tuple[int, str]:
-        self.capture()
-        status = command(list(arguments))
-        told = "".join(self.capture())
-        self.said.append(told)
-        return status, told
+        path = site_file(folder, join, egress=f"  egress: snat\n{OF_ICP}")
+        super().__init__(path, capture, icp=self.runbook == "icp-vpn")
 
     def live(self, verb: str, *options: str) -> tuple[int, str]:
         return self.hopbook(verb, self.runbook, "--site", self.path, *options)
@@ -87,24 +62,6 @@ class Lab:
             status, told = self.hopbook("apply", "icp-network", "--site", self.path)
             assert status == 0, told
 
-    def state(self) -> tuple[dict[str, Any], Observation, object]:
-        """All that the manager, the clusters and their releases hold."""
-        made = dict(self.world.tunnels().items) if self.world.tunnels is not None else {}
-        return _with_mtu(self.world.nsx.dump()), self.world.clusters.observation(), made
-
-    def last_run(self) -> str:
-        with SqlJournal(self.folder / "home" / "journal.db") as journal:
-            return list(fold(journal.read("example")).runs)[-1]
-
-
-def _with_mtu(dump: dict[str, Any]) -> dict[str, Any]:
-    """A route without an MTU is shown with the default one, and sent back so with its section."""
-    for each in dump["edges"].values():
-        routing = each["routing"]
-        for route in filter(None, (*routing["routes"], routing["default"])):
-            route["mtu"] = route["mtu"] or 1500
-    return dump
-
 
 @pytest.fixture
 def lab(
@@ -112,12 +69,12 @@ def lab(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> Iterator[Lab]:
+) -> Iterator[Vpn]:
     monkeypatch.setenv("HOPBOOK_HOME", str(tmp_path / "home"))
     for name in ("PSK", "ICP_PSK"):
         monkeypatch.setenv(name, CANARY)
     monkeypatch.setattr(wiring, "any_secret", lambda _ref: Secret(CANARY))
-    found = Lab(tmp_path, getattr(request, "param", "load balancer"), capsys.readouterr)
+    found = Vpn(tmp_path, getattr(request, "param", "load balancer"), capsys.readouterr)
     monkeypatch.setattr(wiring, "real", found.real)
     yield found
     kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
@@ -129,7 +86,7 @@ each_way = pytest.mark.parametrize("lab", WAYS, indirect=True)
 
 
 @each_way
-def test_a_rehearsal_ends_with_its_traffic_met_and_real_packets_take_the_same_way(lab: Lab) -> None:
+def test_a_rehearsal_ends_with_its_traffic_met_and_real_packets_take_the_same_way(lab: Vpn) -> None:
     with invocation(Invocation()) as current:
         flow_of(lab.runbook)(lab.path, Mode.DRY_RUN)
     (report,) = current.report
@@ -149,7 +106,7 @@ def test_a_rehearsal_ends_with_its_traffic_met_and_real_packets_take_the_same_wa
 
 
 @each_way
-def test_applied_it_plans_clean_and_undone_it_is_as_before(lab: Lab) -> None:
+def test_applied_it_plans_clean_and_undone_it_is_as_before(lab: Vpn) -> None:
     lab.prepared()
     before = lab.state()
     status, told = lab.live("apply")
@@ -187,7 +144,7 @@ def cut(patch: pytest.MonkeyPatch, at: int, *, before: bool) -> None:
 @each_way
 @pytest.mark.parametrize("seed", range(3))
 def test_cut_anywhere_and_resumed_nothing_is_made_twice(
-    lab: Lab, seed: int, monkeypatch: pytest.MonkeyPatch
+    lab: Vpn, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     random = Random(f"{lab.runbook} {seed}")  # noqa: S311 - nothing is hidden by it
     lab.prepared()
@@ -229,7 +186,7 @@ def otherwise(**values: Any) -> Callable[[Resource], Resource]:
     ],
 )
 def test_a_tunnel_that_does_not_come_up_says_which_of_the_reasons(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch, change: Callable[[Resource], Resource], reason: Reason
+    lab: Vpn, monkeypatch: pytest.MonkeyPatch, change: Callable[[Resource], Resource], reason: Reason
 ) -> None:
     changed(monkeypatch, change)
     monkeypatch.setattr(
@@ -243,7 +200,7 @@ def test_a_tunnel_that_does_not_come_up_says_which_of_the_reasons(
     assert str(reason) in told
 
 
-def somebody_upgrades(lab: Lab) -> None:
+def somebody_upgrades(lab: Vpn) -> None:
     """Another person's helm, with one value otherwise."""
     helm = lab.world.releases.helm("iks-a")
     found = helm.record.latest("vpn", "default")
@@ -252,7 +209,7 @@ def somebody_upgrades(lab: Lab) -> None:
     found.values = values
 
 
-def somebody_switches_off(lab: Lab) -> None:
+def somebody_switches_off(lab: Vpn) -> None:
     """Another person's client of NSX, which ends IPsec of the edge."""
     owner = Key(Edge.kind, "workload-esg")
     transport = httpx.MockTransport(lab.world.nsx.handle)
@@ -266,7 +223,7 @@ def somebody_switches_off(lab: Lab) -> None:
     assert outcome.result is Result.APPLIED, outcome
 
 
-def test_what_differs_at_either_end_is_drift_and_running_again_mends_it(lab: Lab) -> None:
+def test_what_differs_at_either_end_is_drift_and_running_again_mends_it(lab: Vpn) -> None:
     status, told = lab.live("apply")
     assert status in {0, 1}, told
     somebody_upgrades(lab)
