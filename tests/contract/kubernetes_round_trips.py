@@ -7,9 +7,9 @@ import pytest
 
 from adapters.kubernetes import api
 from adapters.kubernetes.simulator.seeding import add_node, remove_node
-from hopbook.engine.change import Result
+from hopbook.engine.change import Result, Scope
 from hopbook.resources.base import Resource
-from hopbook.resources.kubernetes import IpPool, NodeRoute, Service
+from hopbook.resources.kubernetes import Annotation, IpPool, NodeRoute, Service
 from tests.contract.kubernetes_lab import (
     BY_EDGE,
     CALICO,
@@ -102,6 +102,33 @@ class RoundTrips:
         kube.done(update(after, before))
         assert kube.holds(before)
         assert _without_notes(kube.dump()) == _without_notes(start)
+
+    def test_one_annotation_of_a_service_that_somebody_else_made(self, kube: Lab) -> None:
+        note = Annotation(
+            cluster="iks-a", object=f"service/default/{WEB.service}", annotation="example.com/side", value="a"
+        )
+        before = kube.dump()
+        assert note.key not in kube.provider.observe(Scope(frozenset({note.key}))).items
+
+        def there() -> Resource:
+            return kube.provider.observe(Scope(frozenset({note.key}))).items[note.key].resource
+
+        kube.done(create(note))
+        assert there() == note
+        assert (
+            note.key not in kube.see().items
+        )  # nobody's annotations are listed but those that are asked for
+        kube.done(update(note, replace(note, value="b")))
+        assert there() == replace(note, value="b")
+        kube.done(delete(replace(note, value="b")))
+        assert kube.dump() == before
+
+    def test_an_annotation_of_a_service_that_is_gone(self, kube: Lab) -> None:
+        note = Annotation(cluster="iks-a", object="service/default/nobody", annotation="a/b", value="c")
+        kube.done(delete(note))
+        (outcome,) = kube.apply(create(note))
+        assert outcome.result is Result.REFUSED
+        assert "there is no service/default/nobody" in outcome.reason
 
     def test_making_it_twice_is_making_it_once(self, kube: Lab) -> None:
         kube.done(*map(create, MADE))
